@@ -1,0 +1,1 @@
+"""Open Badges 3.0: documents, proofs, keys, status lists, and the issuing that brings them together."""

@@ -1,0 +1,232 @@
+"""The documents of an issuer, unsigned: credential, achievement, status list, DID document, keys (Open Badges 3.0)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+from uuid import UUID
+
+from service.badges import keys, vendored
+
+MOST_STATEMENTS_NAMED = 100
+
+Document = dict[str, Any]
+
+
+SLUG = "main"
+"""The issuer of this service; several come later."""
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Who issues: a slug for addresses, a name for people, and the public address that everything hangs under."""
+
+    slug: str
+    name: str
+    public_url: str
+
+    @property
+    def did(self) -> str:
+        """`did:web:HOST[%3APORT][:path]:issuers:<slug>`, which resolves to `url("issuers/<slug>/did.json")`."""
+        address = urlsplit(self.public_url)
+        parts = [address.netloc.rpartition("@")[2], *address.path.strip("/").split("/"), "issuers", self.slug]
+        return "did:web:" + ":".join(quote(part, safe="") for part in parts if part)
+
+    def url(self, path: str = "") -> str:
+        return f"{self.public_url.rstrip('/')}/{path}".rstrip("/")
+
+    def method(self, key_name: str) -> str:
+        """The id of a verification method: the DID and the key's name as fragment."""
+        return f"{self.did}#{key_name}"
+
+
+@dataclass(frozen=True)
+class Achievement:
+    """What is awarded, in the one language of the credential."""
+
+    slug: str
+    name: str
+    description: str
+    criteria: str
+    type: str = "Badge"
+    image: bool = False
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One way to recognise the learner; see `recipient` for what stands in `identity`."""
+
+    type: str
+    identity: str
+    salt: str
+
+
+@dataclass(frozen=True)
+class Award:
+    """What one credential says: who, what, when and why, and where to look whether it still holds."""
+
+    id: UUID
+    subject: UUID
+    achievement: Achievement
+    recipients: tuple[Recipient, ...]
+    earned: datetime
+    issued: datetime
+    expires: datetime | None
+    reason: str
+    statements: tuple[UUID, ...]
+    status_list: int
+    status_index: int
+
+
+def recipient(key: str, mbox: str | None, salt: str) -> Recipient:
+    """Who the learner is, from an identifier key (`service.core.statement.identifier`) and the address if it is known.
+
+    Open Badges 3.0 hashes an identity with a salt and says of which kind it is. The kinds that the specification
+    lists cover an e-mail address (`emailAddress`, the plain address without `mailto:`), an account (`accountId`, here
+    the account's home page, a space and its name) and any other identifier (`identifier`, here the OpenID). An address
+    of which only the xAPI `mbox_sha1sum` is known has no kind of its own, so it takes the extension that the
+    specification provides for: `ext:mbox_sha1sum`, the identity being the 40 hexadecimal digits.
+    """
+    kind, _, value = key.partition(":")
+    if mbox:
+        return Recipient("emailAddress", mbox.removeprefix("mailto:"), salt)
+    if kind == "account":
+        return Recipient("accountId", value, salt)
+    if kind == "sha1":
+        return Recipient("ext:mbox_sha1sum", value, salt)
+    return Recipient("identifier", value, salt)
+
+
+def credential(issuer: Issuer, award: Award) -> Document:
+    """The OpenBadgeCredential of an award, without its proof; lists wherever the strict schema wants them."""
+    document: Document = {
+        "@context": [vendored.CREDENTIALS_V2, vendored.OPEN_BADGES, vendored.OPEN_BADGES_EXTENSIONS],
+        "id": issuer.url(f"credentials/{award.id}"),
+        "type": ["VerifiableCredential", "OpenBadgeCredential"],
+        "name": award.achievement.name,
+        "issuer": profile(issuer),
+        "validFrom": moment(award.issued),
+        "awardedDate": moment(award.earned),
+        "credentialSubject": {
+            "id": f"urn:uuid:{award.subject}",
+            "type": ["AchievementSubject"],
+            "identifier": [_identity(one) for one in award.recipients],
+            "achievement": _achievement(issuer, award.achievement),
+        },
+        "evidence": [_evidence(award)],
+        "credentialStatus": _status(issuer, award.status_list, award.status_index),
+        "credentialSchema": [
+            {"id": vendored.ACHIEVEMENT_CREDENTIAL_SCHEMA, "type": "1EdTechJsonSchemaValidator2019"},
+        ],
+    }
+    if award.expires is not None:
+        document["validUntil"] = moment(award.expires)
+    return document
+
+
+def profile(issuer: Issuer) -> Document:
+    return {"id": issuer.did, "type": ["Profile"], "name": issuer.name, "url": issuer.url()}
+
+
+def achievement(issuer: Issuer, about: Achievement) -> Document:
+    """The achievement as a document of its own, at the address that credentials name as its id."""
+    contexts = [vendored.CREDENTIALS_V2, vendored.OPEN_BADGES]
+    return {"@context": contexts, **_achievement(issuer, about), "creator": profile(issuer)}
+
+
+def status_list(issuer: Issuer, number: int, encoded: str, signed: datetime, ttl_seconds: int) -> Document:
+    """The BitstringStatusListCredential (W3C Bitstring Status List 1.0, section 2.2), without its proof."""
+    address = issuer.url(f"status/{number}")
+    return {
+        "@context": [vendored.CREDENTIALS_V2],
+        "id": address,
+        "type": ["VerifiableCredential", "BitstringStatusListCredential"],
+        "issuer": issuer.did,
+        "validFrom": moment(signed),
+        "credentialSubject": {
+            "id": f"{address}#list",
+            "type": "BitstringStatusList",
+            "statusPurpose": "revocation",
+            "encodedList": encoded,
+            "ttl": ttl_seconds * 1000,
+        },
+    }
+
+
+def did_document(issuer: Issuer, public_keys: Mapping[str, str]) -> Document:
+    """The did:web document; `public_keys` are all there ever were: credentials signed with a retired one live on."""
+    methods = [
+        {"id": issuer.method(name), "type": "Multikey", "controller": issuer.did, "publicKeyMultibase": key}
+        for name, key in public_keys.items()
+    ]
+    return {
+        "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+        "id": issuer.did,
+        "verificationMethod": methods,
+        "assertionMethod": [method["id"] for method in methods],
+    }
+
+
+def key_set(issuer: Issuer, public_keys: Mapping[str, str]) -> Document:
+    """The same keys as a JWK Set; `iss` tells whose they are (Open Badges 3.0, recommended practice)."""
+    return {"keys": [{**keys.jwk(key, issuer.method(name)), "iss": issuer.did} for name, key in public_keys.items()]}
+
+
+def moment(time: datetime) -> str:
+    """A time as credentials write it: UTC, whole seconds, `Z`."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _achievement(issuer: Issuer, about: Achievement) -> Document:
+    document: Document = {
+        "id": issuer.url(f"achievements/{about.slug}"),
+        "type": ["Achievement"],
+        "achievementType": about.type,
+        "name": about.name,
+        "description": about.description,
+        "criteria": {"narrative": about.criteria},
+    }
+    if about.image:
+        document["image"] = {"id": issuer.url(f"achievements/{about.slug}/image"), "type": "Image"}
+    return document
+
+
+def _identity(one: Recipient) -> Document:
+    digest = hashlib.sha256((one.identity + one.salt).encode()).hexdigest()
+    return {
+        "type": "IdentityObject",
+        "hashed": True,
+        "identityHash": f"sha256${digest}",
+        "identityType": one.type,
+        "salt": one.salt,
+    }
+
+
+def _evidence(award: Award) -> Document:
+    return {
+        "type": ["Evidence"],
+        "name": "Learning records",
+        "narrative": f"{award.reason}\n\n{_named(award.statements)}".strip(),
+    }
+
+
+def _named(statements: Sequence[UUID]) -> str:
+    """The ids of the statements, never what they say; a long list is cut and says so."""
+    lines = [f"- {statement}" for statement in statements[:MOST_STATEMENTS_NAMED]]
+    rest = len(statements) - len(lines)
+    return "\n".join(["xAPI statements:", *lines, *([f"- and {rest} more"] if rest else [])]) if lines else ""
+
+
+def _status(issuer: Issuer, number: int, index: int) -> Document:
+    address = issuer.url(f"status/{number}")
+    return {
+        "id": f"{address}#{index}",
+        "type": "BitstringStatusListEntry",
+        "statusPurpose": "revocation",
+        "statusListIndex": str(index),
+        "statusListCredential": address,
+    }

@@ -1,0 +1,1 @@
+"""Ways in: from what a sender puts into a request to statements."""

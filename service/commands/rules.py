@@ -1,0 +1,255 @@
+"""`plaudit rules`: check and test a folder of rules, and print the schema of the language, all without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import click
+
+from service import shipped
+from service.core.expectations import Miss
+from service.core.language import Documents, Problem, load, read_directory
+from service.core.places import shown
+from service.core.reference import TABLES, schema, table
+from service.core.rehearsal import Uncovered, Verdict, run, uncovered
+from service.errors import Refusal
+
+Command = Callable[..., Any]
+
+
+class Folder(NamedTuple):
+    """A folder of rules as it was read."""
+
+    documents: Documents
+    problems: list[Problem]
+
+    @property
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.severity == "warning"]
+
+
+@click.group("rules")
+def command() -> None:
+    """Check, test, preview and apply rules."""
+
+
+def _directory(function: Command) -> Command:
+    kind = click.Path(exists=True, file_okay=False, path_type=Path)
+    return click.argument("directory", metavar="[DIR]", required=False, type=kind)(function)
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+
+
+@command.command("check")
+@_directory
+@_json
+def check(directory: Path | None, as_json: bool) -> None:
+    """Say everything that is wrong with the rules in DIR, each with its line and column.
+
+    DIR is PLAUDIT_RULES_DIR unless named, and without that the rules that Plaudit ships. Exit status 1 on errors.
+    """
+    folder = read(directory)
+    if as_json:
+        click.echo(json.dumps(_checked(folder), indent=2, ensure_ascii=False))
+    else:
+        for problem in folder.problems:
+            click.echo(problem)
+        click.echo(_summary(folder))
+    raise SystemExit(1 if folder.errors else 0)
+
+
+def read(directory: Path | None) -> Folder:
+    """The rules of a folder; raises Refusal if it cannot be read or holds no YAML."""
+    where = directory or _near(Path(os.environ.get("PLAUDIT_RULES_DIR") or shipped.rules()))
+    if not where.is_dir():
+        raise Refusal(f"PLAUDIT_RULES_DIR is {str(where)!r}, which is no folder: name the folder of your rules.", 2)
+    try:
+        files = read_directory(where)
+    except OSError as error:
+        raise Refusal(f"{error.filename} cannot be read: {error.strerror}.", 2) from error
+    if not any(path.endswith((".yaml", ".yml")) for path, _ in files):
+        raise Refusal(f"There is no .yaml file in {where}: name the folder of your rules.", 2)
+    return Folder(*load(files))
+
+
+def _near(path: Path) -> Path:
+    """The path as somebody in the working directory would write it, so that messages are short."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _checked(folder: Folder) -> dict[str, Any]:
+    return {
+        "fine": not folder.errors,
+        **_counts(folder.documents),
+        "problems": [one._asdict() for one in folder.problems],
+    }
+
+
+def _counts(documents: Documents) -> dict[str, int]:
+    return {
+        "rules": len(documents.rules),
+        "achievements": len(documents.achievements),
+        "boards": len(documents.boards),
+        "tests": sum(len(tests.cases) for tests in documents.tests),
+    }
+
+
+def _summary(folder: Folder) -> str:
+    """`12 rules, 5 achievements, 3 boards, 24 tests: fine`, or how many problems there are."""
+    warnings = _number(len(folder.warnings), "warning")
+    if folder.errors:
+        return (
+            f"{_number(len(folder.errors), 'error')}, {warnings}"
+            if folder.warnings
+            else _number(len(folder.errors), "error")
+        )
+    counted = ", ".join(_number(count, what[:-1]) for what, count in _counts(folder.documents).items())
+    return f"{counted}: fine" + (f", {warnings}" if folder.warnings else "")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+# --- test ---------------------------------------------------------------------------------------------------------
+
+
+@command.command("test")
+@_directory
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the results there as JUnit XML.")
+@click.option("--coverage", is_flag=True, help="Name the clauses that could be taken out without a test failing.")
+@_json
+def test(directory: Path | None, junit: Path | None, coverage: bool, as_json: bool) -> None:
+    """Run the tests documents in DIR. Exit status 1 if one fails, or if the rules have errors.
+
+    DIR is PLAUDIT_RULES_DIR unless named, and without that the rules that Plaudit ships.
+    """
+    folder = read(directory)
+    verdicts = [] if folder.errors else list(run(folder.documents))
+    bare = list(uncovered(folder.documents)) if coverage and not folder.errors else None
+    if junit:
+        junit.write_bytes(_junit(folder.errors, verdicts))
+    if as_json:
+        click.echo(json.dumps(_tested(folder, verdicts, bare), indent=2, ensure_ascii=False))
+    else:
+        _tell(folder, verdicts, bare)
+    raise SystemExit(1 if folder.errors or _failed(verdicts) else 0)
+
+
+def _failed(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    return [verdict for verdict in verdicts if verdict.misses]
+
+
+def _tell(folder: Folder, verdicts: Sequence[Verdict], bare: Sequence[Uncovered] | None) -> None:
+    for problem in folder.problems:
+        click.echo(problem)
+    if folder.errors:
+        click.echo(f"{_summary(folder)}: no test was run")
+        return
+    for verdict in _failed(verdicts):
+        for miss in verdict.misses:
+            click.echo(f"{miss.place}: {_sentence(verdict, miss)}")
+            for line in miss.awards:
+                click.echo(f"    {line}")
+    for one in bare or ():
+        click.echo(f"{one.place}: {one.rule}: {_bare(one)}")
+    click.echo(_told(verdicts, bare))
+
+
+def _told(verdicts: Sequence[Verdict], bare: Sequence[Uncovered] | None) -> str:
+    failed = len(_failed(verdicts))
+    passed = (
+        f"{failed} of {_number(len(verdicts), 'test')} failed" if failed else f"{_number(len(verdicts), 'test')} passed"
+    )
+    return passed if bare is None else f"{passed}; {_number(len(bare), 'clause')} not covered"
+
+
+def _sentence(verdict: Verdict, miss: Miss) -> str:
+    who = f"{miss.person}: " if miss.person else ""
+    return f'{verdict.tests}, "{shown(verdict.case)}": {who}expected {miss.expected}, got {miss.got}'
+
+
+def _bare(one: Uncovered) -> str:
+    return "no test needs this rule" if one.clause == "the rule itself" else f'no test needs "{one.clause}"'
+
+
+def _tested(folder: Folder, verdicts: Sequence[Verdict], bare: Sequence[Uncovered] | None) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "passed": not folder.errors and not _failed(verdicts),
+        "problems": [problem._asdict() for problem in folder.problems],
+        "cases": [
+            {
+                "tests": verdict.tests,
+                "case": verdict.case,
+                **verdict.place._asdict(),
+                "passed": not verdict.misses,
+                "misses": [
+                    {**miss.place._asdict(), "person": miss.person, "expected": miss.expected, "got": miss.got}
+                    | {"awards": miss.awards}
+                    for miss in verdict.misses
+                ],
+            }
+            for verdict in verdicts
+        ],
+    }
+    if bare is not None:
+        answer["uncovered"] = [{**one.place._asdict(), "rule": one.rule, "clause": one.clause} for one in bare]
+    return answer
+
+
+def _junit(errors: Sequence[Problem], verdicts: Sequence[Verdict]) -> bytes:
+    """JUnit XML as CI systems read it: a suite for each tests document, and one for errors in the rules."""
+    root = ElementTree.Element("testsuites")
+    names = dict.fromkeys(verdict.tests for verdict in verdicts)
+    for name in names:
+        _suite(root, name, [verdict for verdict in verdicts if verdict.tests == name])
+    if errors:
+        suite = ElementTree.SubElement(
+            root, "testsuite", name="rules check", tests=str(len(errors)), errors=str(len(errors))
+        )
+        for error in errors:
+            case = _case(suite, "rules check", f"{error.path}:{error.line}:{error.column}", error.path, error.line)
+            ElementTree.SubElement(case, "error", message=error.message).text = str(error)
+    ElementTree.indent(root)
+    return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _suite(root: ElementTree.Element, name: str, verdicts: Sequence[Verdict]) -> None:
+    counts = {"tests": str(len(verdicts)), "failures": str(len(_failed(verdicts)))}
+    suite = ElementTree.SubElement(root, "testsuite", {"name": name, **counts})
+    for verdict in verdicts:
+        case = _case(suite, name, verdict.case, verdict.place.path, verdict.place.line)
+        if verdict.misses:
+            lines = [
+                line for miss in verdict.misses for line in (f"{miss.place}: {_sentence(verdict, miss)}", *miss.awards)
+            ]
+            first = _sentence(verdict, verdict.misses[0])
+            ElementTree.SubElement(case, "failure", message=first).text = "\n".join(lines)
+
+
+def _case(suite: ElementTree.Element, tests: str, name: str, path: str, line: int) -> ElementTree.Element:
+    return ElementTree.SubElement(suite, "testcase", classname=tests, name=name, file=path, line=str(line))
+
+
+# --- schema -------------------------------------------------------------------------------------------------------
+
+
+@command.command("schema")
+@click.option("--markdown", is_flag=True, help="Print tables of all keys for people instead.")
+@click.option("--json", "_as_json", is_flag=True, help="Print JSON, as without it.")
+def schema_(markdown: bool, _as_json: bool) -> None:
+    """Print the JSON Schema of the rule language, for editors."""
+    if markdown:
+        click.echo("\n".join(f"## {name}\n\n{table(keys)}" for name, keys in TABLES.items()))
+    else:
+        click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))

@@ -1,0 +1,1 @@
+"""What decides: pure functions from values to values; no database, no clock, no settings."""

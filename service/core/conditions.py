@@ -1,0 +1,270 @@
+"""What `when` and `unless` may say: one line of `WHEN` for each condition, from its YAML to its value.
+
+To add a condition is a form and a line here, and a predicate in matching.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from service.core import forms
+from service.core.forms import TRUTH, Form, Key, Reading, Table, either, expected, list_of, mapping, text
+from service.core.places import Items, Node, Pairs, Scalar, shown
+from service.core.rule import Among, Answers, Carries, Condition, Measures, Names, Same
+from service.core.statement import Account, Agent, identifier
+from service.core.vocabulary import Section, is_iri
+
+ROLES = ("actor", "instructor", "object", "team")
+CAPTURES = ("xapi", "connector", "assumed", "self_report", "observed")
+
+
+def _flat(groups: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(iri for group in groups for iri in group))
+
+
+def _among(key: Any, word: Form[Any], extra: Table | None = None) -> Form[Among]:
+    """One text of the statement: a word, a list of words, `{any_of: […]}` or what `extra` adds."""
+    many = list_of(word, or_one=True, example=word.example)
+    some = list_of(word, example=f"[{word.example}]")
+    table: Table = {"any_of": Key(some, "one of these"), **(extra or {})}
+
+    def make(found: dict[str, Any]) -> Among:
+        return Among(key, _flat(found.get("any_of", ())), found.get("starts_with", ()))
+
+    braces = mapping(f'"{key}"', f"{{any_of: {some.example}}}", table, make, _something)
+    plain = _converted(many, lambda groups: Among(key, _flat(groups)))
+    return _plain_or_braces(plain, braces, word)
+
+
+def _carries(key: Any, section: Section, example: str) -> Form[Carries]:
+    """A list of ids of the statement: a word, a list of words (any of them), `{any_of: …}` or `{all_of: …}`."""
+    word = forms.iris(section, example)
+    some = list_of(word, example=f"[{example}]")
+    table = {"any_of": Key(some, "at least one of these"), "all_of": Key(some, "every one of these")}
+
+    def make(found: dict[str, Any]) -> Carries:
+        return Carries(key, _flat(found.get("any_of", ())), found.get("all_of", ()))
+
+    braces = mapping(f'"{key}"', f"{{any_of: [{example}]}}", table, make, _something)
+    plain = _converted(list_of(word, or_one=True, example=example), lambda groups: Carries(key, _flat(groups)))
+    return _plain_or_braces(plain, braces, word)
+
+
+def _plain_or_braces(plain: Form[Any], braces: Form[Any], word: Form[Any]) -> Form[Any]:
+    def choose(node: Node) -> Form[Any]:
+        return braces if isinstance(node, Pairs) else plain
+
+    form = either(plain.words, word.example, choose, plain, braces)
+    return Form(form.words, form.example, form.schema, form.read, braces.table)
+
+
+def _converted(form: Form[Any], convert: Callable[[Any], Any]) -> Form[Any]:
+    def read(reading: Reading, node: Node, name: str) -> Any:
+        value = form.read(reading, node, name)
+        return None if value is None else convert(value)
+
+    return Form(form.words, form.example, form.schema, read, form.table)
+
+
+def _something(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    if not node.pairs:
+        reading.error(
+            node, "Nothing stands between the braces, so this can never match: write what you want, or leave it out."
+        )
+
+
+_PREFIX = list_of(
+    forms.scalar(
+        "the beginning of an IRI",
+        "https://lms.example.com/courses/",
+        {"type": "string"},
+        lambda node: node.text if is_iri(node.text) else None,
+    ),
+    or_one=True,
+    example="https://lms.example.com/courses/",
+)
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def _measures(key: Any, bound: Form[float]) -> Form[Measures]:
+    table = {
+        "at_least": Key(bound, "this or more"),
+        "more_than": Key(bound, "more than this"),
+        "at_most": Key(bound, "this or less"),
+        "less_than": Key(bound, "less than this"),
+    }
+    example = f"{{at_least: {bound.example}}}"
+    return mapping(f'"{key}"', example, table, lambda found: Measures(key, **found), _bounds)
+
+
+def _bounds(reading: Reading, node: Pairs, found: dict[str, float]) -> None:
+    _something(reading, node, found)
+    for low, high, touching in (
+        ("at_least", "at_most", True),
+        ("at_least", "less_than", False),
+        ("more_than", "at_most", False),
+        ("more_than", "less_than", False),
+    ):
+        if low in found and high in found and not _meet(found[low], found[high], touching):
+            reading.error(
+                node.key(high) or node,
+                f"This can never match: no number is {low.replace('_', ' ')} {found[low]:g} and"
+                f" {high.replace('_', ' ')} {found[high]:g}. Change one of them.",
+            )
+
+
+def _meet(low: float, high: float, touching: bool) -> bool:
+    return low <= high if touching else low < high
+
+
+SCALED = forms.number(-1, 1, "a number from -1 to 1", "0.8", "A scaled score of 80 % is 0.8; for points use raw_score.")
+RAW = forms.number(-1e12, 1e12, "a number", "75")
+
+
+# --- people -------------------------------------------------------------------------------------------------------
+
+_ACCOUNT: Table = {
+    "home_page": Key(
+        text("the address of the system", "https://lms.example.com"), "where the account is", required=True
+    ),
+    "name": Key(text("the name of the account", "a1234"), "its name there", required=True),
+}
+
+
+def _names(key: Any) -> Form[Names]:
+    """`present`, `absent`, or one agent: an address, an OpenID or an account."""
+    account = mapping(
+        f'"{key}"',
+        "{home_page: https://lms.example.com, name: a1234}",
+        _ACCOUNT,
+        lambda found: Names(key, identifier=identifier(Agent(account=Account(**found)))),
+    )
+    words = "present, absent, or somebody's identifier"
+
+    def plain(reading: Reading, node: Node, name: str) -> Names | None:
+        value = node.text if isinstance(node, Scalar) else ""
+        if value in ("present", "absent"):
+            return Names(key, present=value == "present")
+        who = identifier(_agent(value))
+        if who is None:
+            expected(reading, node, name, form, "Somebody's identifier looks like mailto:ann@example.com.")
+        return None if who is None else Names(key, identifier=who)
+
+    form: Form[Names] = Form(words, "present", {"type": "string", "minLength": 1}, plain)
+    return either(words, "present", lambda node: account if isinstance(node, Pairs) else form, form, account)
+
+
+def _agent(iri: str) -> Agent:
+    if iri[:7].lower() == "mailto:" and "@" in iri[7:]:
+        return Agent(mbox=iri)
+    return Agent(openid=iri) if iri.startswith(("http://", "https://")) and is_iri(iri) else Agent()
+
+
+def _same(reading: Reading, node: Node, name: str) -> Same | None:
+    words = [item.text for item in node.items if isinstance(item, Scalar)] if isinstance(node, Items) else []
+    unknown = [word for word in words if word not in ROLES]
+    if len(words) == 2 and not unknown and words[0] != words[1]:
+        first, second = words
+        roles: Any = (first, second)
+        return Same(roles)
+    if not isinstance(node, Items):
+        expected(reading, node, name, SAME)
+        return None
+    hint = f' "{shown(unknown[0])}" is not a role.{reading.nearest(unknown[0], ROLES)}' if unknown else ""
+    reading.error(node, f'"{name}" needs {SAME.words}, like {name}: {SAME.example}.{hint}')
+    return None
+
+
+SAME: Form[Same] = Form(
+    "two different roles of actor, instructor, object and team",
+    "[instructor, actor]",
+    {"type": "array", "items": {"enum": list(ROLES)}, "minItems": 2, "maxItems": 2, "uniqueItems": True},
+    _same,
+)
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def _answers(key: Any) -> Form[Answers]:
+    return _converted(TRUTH, lambda value: Answers(key, value))
+
+
+def _value(words: str, example: str) -> Form[str]:
+    """A text of the statement, exactly as sent."""
+
+    def parse(node: Scalar) -> str | None:
+        return node.text if node.text.strip() and node.text not in ("present", "absent") else None
+
+    hint = "Whether it is there at all cannot be tested yet."
+    return forms.scalar(words, example, {"type": "string", "not": {"enum": ["present", "absent"]}}, parse, hint)
+
+
+def _words(word: Form[str]) -> Form[tuple[str, ...]]:
+    """A plain name where others have several IRIs."""
+    return _converted(word, lambda value: (value,))
+
+
+LATER = Key(text(), "", refused="is not known yet: this version of Plaudit cannot test it; leave it out.")
+
+
+WHEN: Table = {
+    "verb": Key(_among("verb", forms.iris("verbs", "completed")), "what was done: verb.id", required=True),
+    "type": Key(
+        _among("type", forms.iris("types", "course")), "what kind of thing it was done to: object.definition.type"
+    ),
+    "object": Key(
+        _among(
+            "object",
+            forms.iris("objects", "https://lms.example.com/courses/first-aid"),
+            {"starts_with": Key(_PREFIX, "the beginning of the IRI, or a list of such")},
+        ),
+        "the thing itself: object.id",
+    ),
+    "tagged": Key(_carries("tagged", "tags", "safety"), "ids among context.contextActivities.category"),
+    "part_of": Key(
+        _carries("part_of", "objects", "https://lms.example.com/paths/induction"),
+        "ids among context.contextActivities.parent and grouping",
+    ),
+    "score": Key(_measures("score", SCALED), "result.score.scaled, from -1 to 1; a missing score never matches"),
+    "raw_score": Key(_measures("raw_score", RAW), "result.score.raw; a missing score never matches"),
+    "success": Key(_answers("success"), "result.success; a missing one is neither true nor false"),
+    "completion": Key(_answers("completion"), "result.completion; a missing one is neither true nor false"),
+    "instructor": Key(_names("instructor"), "who taught: context.instructor"),
+    "team": Key(_names("team"), "who took part together: context.team"),
+    "platform": Key(
+        _among("platform", _words(_value("the name of a platform", "Moodle"))), "context.platform, exactly as sent"
+    ),
+    "language": Key(_among("language", _words(_value("a language tag", "en-GB"))), "context.language, exactly as sent"),
+    "registration": Key(
+        _among("registration", _words(_value("a registration", "ec531277-b57b-4c15-8d91-d292c5b2b8f7"))),
+        "context.registration",
+    ),
+    "source": Key(_among("source", _words(text("the name of a source", "lms"))), "which source pushed the statement"),
+    "capture": Key(_among("capture", _words(forms.one_of(*CAPTURES))), "how the source came to know it"),
+    **dict.fromkeys(("duration", "response", "attachments", "template", "value"), LATER),
+    **dict.fromkeys(("same", "swapped"), Key(text(), "", refused='belongs in "unless": move it there.')),
+}
+"""The conditions of `when`."""
+
+UNLESS: Table = {
+    **WHEN,
+    "verb": WHEN["verb"]._replace(required=False),
+    "same": Key(SAME, "two roles are one learner"),
+    "swapped": LATER,
+}
+"""The conditions of one item of `unless`."""
+
+
+def _conditions(found: dict[str, Condition]) -> tuple[Condition, ...]:
+    return tuple(found.values())
+
+
+WHEN_FORM = mapping('"when"', "{verb: completed, type: course}", WHEN, _conditions)
+UNLESS_FORM = list_of(
+    mapping('an item of "unless"', "{same: [instructor, actor]}", UNLESS, _conditions, _something),
+    example="[{same: [instructor, actor]}]",
+)

@@ -1,0 +1,180 @@
+"""Everything from nothing: rules and facts in, awards, refusals and progress out.
+
+`advance` is the one step that the service takes for each match, whether it comes as news or is counted again;
+`evaluate` takes it for all of history in memory, and is the reference for tests of rules and for whoever wants to know
+what a rule would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from service.core import kinds, limits, windows
+from service.core.kinds import KINDS, Setting
+from service.core.limits import Used
+from service.core.matching import Index, Match, Matcher, People, Roles
+from service.core.rule import Each, Rule
+from service.core.statement import Fact
+
+ONCE = "once per {}: already counted for an earlier statement"
+OUTSIDE = "outside the rule's life"
+
+
+class State(Struct, frozen=True, array_like=True):
+    """Where one (rule, learner) stands after a match: the kind's state and what the limits have let through."""
+
+    kind: Any = None
+    used: tuple[Used, ...] = ()
+
+
+class Award(Struct, frozen=True):
+    """What a rule says somebody earned. amounts: by unit, a currency or `badge:<achievement>`."""
+
+    learner: int
+    rule: str
+    key: str
+    happened: datetime
+    amounts: Mapping[str, int]
+    statements: tuple[UUID, ...]
+    reason: str | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """A match that gave nothing, and the first clause that refused it, in words."""
+
+    learner: int
+    rule: str
+    statement: UUID
+    because: str
+
+
+class Step(NamedTuple):
+    """What one match leads to."""
+
+    state: State
+    awards: tuple[Award, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+
+
+class Outcome(Struct, frozen=True):
+    """What all of history comes to. progress: (learner, rule) -> (done, of)."""
+
+    awards: list[Award]
+    refusals: list[Refusal]
+    progress: dict[tuple[int, str], tuple[int, int]]
+
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+DAWN = datetime.min.replace(tzinfo=UTC)
+
+
+def setting(rule: Rule, zone: ZoneInfo, since: datetime | None = None, until: datetime | None = None) -> Setting:
+    """The rule as it applies to a learner whose days are those of `zone`; since and until: the life of the version."""
+    start = windows.start_of_day(rule.first_day, zone) if rule.first_day else DAWN
+    end = windows.end_of_day(rule.last_day, zone) if rule.last_day else FOREVER
+    if rule.status == "retired" and until is None:
+        end = start
+    return Setting(rule, zone, max(start, since or DAWN), min(end, until or FOREVER))
+
+
+def remembers(rule: Rule) -> bool:
+    """Whether what a match gives depends on other matches; if not, no state is kept and order is free."""
+    return not (isinstance(rule.kind, Each) and not rule.once_per and not rule.limits)
+
+
+def advance(setting: Setting, state: State, match: Match, repeated: bool = False) -> Step:
+    """One match further. repeated: an earlier match of this learner has the same `once_per` values."""
+    rule = setting.rule
+    if repeated:
+        because = ONCE.format(" and ".join(rule.once_per))
+        return Step(state, (), (Refusal(match.learner, rule.name, match.statement, because),))
+    kind_state, earned = KINDS[type(rule.kind)][0](setting, state.kind, match)
+    used, awards, refusals = state.used, [], []
+    for one in earned:
+        used, paid, clause = limits.paid(setting, used, match, one)
+        if paid is None:
+            refusals.append(Refusal(match.learner, rule.name, match.statement, clause))
+        else:
+            awards.append(_award(rule, match, one, paid))
+    if not earned and not setting.alive(match.happened):
+        refusals.append(Refusal(match.learner, rule.name, match.statement, OUTSIDE))
+    return Step(State(kind_state, used), tuple(awards), tuple(refusals))
+
+
+def _award(rule: Rule, match: Match, earned: kinds.Earned, paid: limits.Paid) -> Award:
+    amounts = dict(paid.points)
+    if achievement := earned.grant.badge or earned.grant.micro_credential:
+        amounts[f"badge:{achievement}"] = 1
+    reason = "; ".join(part for part in (earned.reason, paid.because) if part) or None
+    return Award(match.learner, rule.name, earned.key, match.happened, amounts, earned.statements, reason)
+
+
+def fold(setting: Setting, matches: Iterable[Match]) -> Step:
+    """All matches of one learner from the beginning, in any order; the last state, and all awards and refusals."""
+    state, seen = State(), set[bytes | None]()
+    awards: list[Award] = []
+    refusals: list[Refusal] = []
+    for match in sorted(matches, key=lambda match: (match.happened, match.statement.bytes)):
+        step = advance(setting, state, match, match.once is not None and match.once in seen)
+        seen.add(match.once)
+        state = step.state
+        awards += step.awards
+        refusals += step.refusals
+    return Step(state, tuple(awards), tuple(refusals))
+
+
+def evaluate(rules: Sequence[Rule], facts: Iterable[Fact], people: People, now: datetime = FOREVER) -> Outcome:
+    """Awards, refusals and progress of all rules over all facts.
+
+    Of statements with one id the first counts, voided ones not at all.
+    now: the moment for which progress is told; without it windows are not looked at from beyond the last match.
+    """
+    matchers = [Matcher(rule) for rule in rules if rule.status in ("live", "trial", "retired")]
+    groups: dict[tuple[int, int], list[Match]] = {}
+    outcome = Outcome([], [], {})
+    index, places = Index(matchers), {id(matcher): place for place, matcher in enumerate(matchers)}
+    for fact in standing(facts):
+        cast = Roles(fact.statement, people)
+        for matcher in index.candidates(fact.statement):
+            outcome.refusals.extend(_refused(matcher, fact, cast))
+            for match in matcher.matches(fact, cast, people):
+                groups.setdefault((places[id(matcher)], match.learner), []).append(match)
+    for (place, learner), matches in sorted(groups.items()):
+        _fold_into(outcome, matchers[place], learner, matches, people, now)
+    return outcome
+
+
+def _fold_into(
+    outcome: Outcome, matcher: Matcher, learner: int, matches: list[Match], people: People, now: datetime
+) -> None:
+    group = setting(matcher.rule, matcher.zone(people, learner))
+    step = fold(group, matches)
+    outcome.awards.extend(step.awards if matcher.rule.status != "trial" else ())
+    outcome.refusals.extend(step.refusals)
+    latest = max(match.happened for match in matches)
+    done = kinds.progress(group, step.state.kind, latest if now == FOREVER else now)
+    if done is not None:
+        outcome.progress[learner, matcher.rule.name] = done
+
+
+def standing(facts: Iterable[Fact]) -> list[Fact]:
+    """The facts that count: of equal ids the first, without the voided. A voider cannot be voided (Data 2.3.2)."""
+    known: dict[UUID, Fact] = {}
+    for fact in facts:
+        known.setdefault(fact.id, fact)
+    voided = {target for fact in known.values() if (target := fact.statement.voids) is not None}
+    return [fact for fact in known.values() if fact.id not in voided or fact.statement.voids is not None]
+
+
+def _refused(matcher: Matcher, fact: Fact, cast: Roles) -> Iterable[Refusal]:
+    if matcher.unless and matcher.fulfilled_by(fact):
+        for learner in cast[matcher.rule.to]:
+            clause = matcher.refusal(fact, cast, learner)
+            if clause is not None:
+                yield Refusal(learner, matcher.rule.name, fact.id, clause)

@@ -1,0 +1,251 @@
+"""How matches become awards: one fold for each kind of rule.
+
+A fold takes the state it left behind at the previous match and the next match in the order of (event time, statement
+id), and returns the new state and what the match earned. States are small and bounded by what the rule says, never by
+the length of a history, so a match that comes in order costs the same after a hundred thousand others. To add a kind
+is a fold and a line in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from service.core import windows
+from service.core.matching import Match
+from service.core.rule import Count, Duration, Each, Forgive, Grant, Kind, Rule, Streak
+
+
+class Setting(Struct, frozen=True):
+    """A rule as it applies to one learner: the zone of their days, and the rule's life [start, end) in UTC."""
+
+    rule: Rule
+    zone: ZoneInfo
+    start: datetime
+    end: datetime
+
+    def alive(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+
+class Earned(Struct, frozen=True):
+    """What one match earned before limits: the award's key, what it gives, and the statements it stands on."""
+
+    key: str
+    grant: Grant
+    statements: tuple[UUID, ...]
+    reason: str | None = None
+
+
+Fold = Callable[[Setting, Any, Match], tuple[Any, tuple[Earned, ...]]]
+
+
+def each(setting: Setting, state: None, match: Match) -> tuple[None, tuple[Earned, ...]]:
+    """Every match inside the rule's life gives."""
+    if not setting.alive(match.happened):
+        return None, ()
+    return None, (Earned(str(match.statement), setting.rule.give[0], (match.statement,)),)
+
+
+# --- count --------------------------------------------------------------------------------------------------------
+
+
+class Counted(Struct, frozen=True, array_like=True):
+    """One counted match: what makes it different, when it happened, which statement it is."""
+
+    value: str | None
+    happened: datetime
+    statement: UUID
+
+
+class CountState(Struct, frozen=True, array_like=True):
+    """The latest matches, as many as the rule can need; of equal values only the latest.
+
+    period: the calendar period they lie in, for `within: {calendar: …}`.
+    given: how many awards, or tiers, have been given.
+    """
+
+    counted: tuple[Counted, ...] = ()
+    period: int | None = None
+    given: int = 0
+
+
+def count(setting: Setting, state: CountState | None, match: Match) -> tuple[CountState, tuple[Earned, ...]]:
+    """The `reach`-th (different) match gives, or the tiers do."""
+    kind = setting.rule.kind
+    assert isinstance(kind, Count)
+    state = state or CountState()
+    targets = _targets(setting.rule)
+    if state.given >= len(targets) and not kind.repeat:
+        return state, ()
+    period = windows.index(kind.calendar, match.happened, setting.zone) if kind.calendar else None
+    kept = state.counted if period == state.period else ()
+    counted = _counted(kept, Counted(match.different, match.happened, match.statement), kind)[-targets[-1] :]
+    if not setting.alive(match.happened):
+        return CountState(counted, period, state.given), ()
+    inside = _inside(counted, match.happened, kind, setting.zone)
+    if kind.repeat:
+        if len(inside) < targets[0]:
+            return CountState(counted, period, state.given), ()
+        return CountState((), period, state.given + 1), (_earned(setting.rule, inside, state.given, targets[0]),)
+    reached = sum(target <= len(inside) for target in targets)
+    earned = tuple(_earned(setting.rule, inside, place, targets[place]) for place in range(state.given, reached))
+    return CountState(counted, period, max(reached, state.given)), earned
+
+
+def _targets(rule: Rule) -> tuple[int, ...]:
+    """The counts that give something, ascending."""
+    assert isinstance(rule.kind, Count)
+    return (rule.kind.reach,) if rule.kind.reach else tuple(grant.at or 1 for grant in rule.give)
+
+
+def _counted(kept: tuple[Counted, ...], new: Counted, kind: Count) -> tuple[Counted, ...]:
+    if kind.different is not None:
+        kept = tuple(one for one in kept if one.value != new.value)
+    return (*kept, new)
+
+
+def _inside(counted: tuple[Counted, ...], now: datetime, kind: Count, zone: ZoneInfo) -> tuple[Counted, ...]:
+    """Those inside the rolling window.
+
+    None is forgotten for being outside: a month before 31 March begins earlier than one before 29 March, so a match
+    may come inside again.
+    """
+    if kind.within is None:
+        return counted
+    bound = windows.before(now, kind.within, zone)
+    return tuple(one for one in counted if one.happened >= bound)
+
+
+def _earned(rule: Rule, counted: tuple[Counted, ...], place: int, target: int) -> Earned:
+    assert isinstance(rule.kind, Count)
+    statements = tuple(one.statement for one in counted[-target:])
+    grant = rule.give[0] if rule.kind.reach else rule.give[place]
+    key = str(place + 1) if rule.kind.reach else str(target)
+    return Earned(key, grant, statements, f"{target} of {target}{_manner(rule.kind)}")
+
+
+def _manner(kind: Count) -> str:
+    different = f" with a different {kind.different}" if kind.different else ""
+    within: Duration | str | None = kind.within or (kind.calendar and f"one {kind.calendar}")
+    return f"{different} within {within}" if within else different
+
+
+# --- streak -------------------------------------------------------------------------------------------------------
+
+
+class StreakState(Struct, frozen=True, array_like=True):
+    """A run of consecutive periods.
+
+    last: the latest period with a match; run: how many periods of the run had one; began: its first period.
+    forgiven: (forgive-period, misses forgiven in it), as far as later misses can fall into it.
+    earned: for each tier, how often it has been earned; in_run: how many tiers this run has earned already.
+    """
+
+    last: int
+    run: int
+    began: int
+    forgiven: tuple[tuple[int, int], ...] = ()
+    earned: tuple[int, ...] = ()
+    in_run: int = 0
+
+
+def streak(setting: Setting, state: StreakState | None, match: Match) -> tuple[StreakState, tuple[Earned, ...]]:
+    """Consecutive periods with a match; a tier gives at the first match inside the life at which the run reaches it."""
+    kind = setting.rule.kind
+    assert isinstance(kind, Streak)
+    period = windows.index(kind.every, match.happened, setting.zone)
+    state = _lengthened(kind, state, period, len(setting.rule.give))
+    if not setting.alive(match.happened):
+        return state, ()
+    times, earned = list(state.earned), []
+    reached = sum((grant.at or 1) <= state.run for grant in setting.rule.give)
+    for place in range(state.in_run, reached):
+        grant = setting.rule.give[place]
+        if grant.again or times[place] == 0:
+            times[place] += 1
+            earned.append(_tier_earned(kind, grant, times[place], state, match))
+    in_run = max(reached, state.in_run)
+    return StreakState(state.last, state.run, state.began, state.forgiven, tuple(times), in_run), tuple(earned)
+
+
+def _lengthened(kind: Streak, state: StreakState | None, period: int, tiers: int) -> StreakState:
+    if state is None:
+        return StreakState(period, 1, period, (), (0,) * tiers)
+    if period == state.last:
+        return state
+    forgiven = _forgiven(kind, state, period)
+    if forgiven is None:
+        return StreakState(period, 1, period, state.forgiven, state.earned)
+    return StreakState(period, state.run + 1, state.began, forgiven, state.earned, state.in_run)
+
+
+def _forgiven(kind: Streak, state: StreakState, period: int) -> tuple[tuple[int, int], ...] | None:
+    """What has been forgiven once the periods between `state.last` and `period` are, or None if they cannot be."""
+    if period == state.last + 1:
+        return state.forgiven
+    if kind.forgive is None:
+        return None
+    used = dict(state.forgiven)
+    for missed in range(state.last + 1, period):
+        bucket = _bucket(kind.every, kind.forgive, missed)
+        used[bucket] = used.get(bucket, 0) + 1
+        if used[bucket] > kind.forgive.missed:
+            return None
+    now = _bucket(kind.every, kind.forgive, period)
+    return tuple(sorted((bucket, times) for bucket, times in used.items() if bucket >= now))
+
+
+def _bucket(every: str, forgive: Forgive, period: int) -> int:
+    """The forgive-period that holds the first day of this period."""
+    return windows.WINDOWS[forgive.per].of(windows.WINDOWS[every].first_day(period))
+
+
+def _tier_earned(kind: Streak, grant: Grant, times: int, state: StreakState, match: Match) -> Earned:
+    key = f"{grant.at}" if times == 1 else f"{grant.at}#{times}"
+    since = windows.label(kind.every, state.began)
+    return Earned(key, grant, (match.statement,), f"{grant.at} in a row, every {kind.every} since {since}")
+
+
+KINDS: dict[type[Kind], tuple[Fold, Any]] = {
+    Each: (each, type(None)),
+    Count: (count, CountState | None),
+    Streak: (streak, StreakState | None),
+}
+"""For each kind its fold, and the type of its state."""
+
+
+def progress(setting: Setting, state: Any, now: datetime) -> tuple[int, int] | None:
+    """How far a learner is towards the next award: (done, of); None where there is nothing to work towards."""
+    rule = setting.rule
+    if isinstance(rule.kind, Count):
+        return _count_progress(rule, rule.kind, setting.zone, state or CountState(), now)
+    if isinstance(rule.kind, Streak) and isinstance(state, StreakState):
+        return _streak_progress(rule, rule.kind, setting.zone, state, now)
+    if isinstance(rule.kind, Streak):
+        return 0, rule.give[0].at or 1
+    return None
+
+
+def _count_progress(rule: Rule, kind: Count, zone: ZoneInfo, state: CountState, now: datetime) -> tuple[int, int]:
+    targets = _targets(rule)
+    if not kind.repeat and state.given >= len(targets):
+        return targets[-1], targets[-1]
+    counted = _inside(state.counted, now, kind, zone)
+    if kind.calendar and windows.index(kind.calendar, now, zone) != state.period:
+        counted = ()
+    target = targets[0] if kind.repeat else targets[state.given]
+    return min(len(counted), target), target
+
+
+def _streak_progress(rule: Rule, kind: Streak, zone: ZoneInfo, state: StreakState, now: datetime) -> tuple[int, int]:
+    period = windows.index(kind.every, now, zone)
+    broken = period > state.last + 1 and _forgiven(kind, state, period) is None
+    run = 0 if broken else state.run
+    ahead = [grant.at or 1 for grant in rule.give if (grant.at or 1) > run]
+    return (run, ahead[0]) if ahead else (rule.give[-1].at or 1, rule.give[-1].at or 1)

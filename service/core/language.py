@@ -1,0 +1,208 @@
+"""The rule language: files of YAML documents in; rules, achievements, boards and tests out, and every error at once.
+
+A document is read by the form of its kind (`KINDS`): a kind of document, a key or a condition is added by a form and a
+line in a table. What one document says about another (a badge, a rule's name) is checked when all have been read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from service.core import documents, places
+from service.core.cases import TESTS_FORM, Tests
+from service.core.documents import ACHIEVEMENT_FORM, BOARD_FORM, MEDIA_TYPES, VOCABULARY_FORM, Image
+from service.core.forms import Form, Reading
+from service.core.places import Broken, Document, Node, Pairs, Place, Problem, listed, shown
+from service.core.rule import Achievement, Board, Rule
+from service.core.rules import RULE_FORM
+from service.core.vocabulary import Vocabulary, merged
+
+__all__ = ["Documents", "Problem", "load", "read_directory"]
+
+LARGEST_READ = (1 << 20) + 1
+"""A file is not read further than needed to see that it is too large."""
+
+
+class Kind(NamedTuple):
+    """A kind of document. unique: two documents of this kind cannot have the same name."""
+
+    form: Form[Any]
+    unique: bool = True
+    later: str = ""
+
+
+_LATER: Form[Any] = Form("", "", {}, lambda _reading, _node, _name: None)
+_NOT_YET = "this version of Plaudit reads rule, achievement, board, vocabulary and tests; take this document out."
+KINDS: Mapping[str, Kind] = {
+    "rule": Kind(RULE_FORM),
+    "achievement": Kind(ACHIEVEMENT_FORM),
+    "board": Kind(BOARD_FORM),
+    "vocabulary": Kind(VOCABULARY_FORM),
+    "tests": Kind(TESTS_FORM, unique=False),
+    "levels": Kind(_LATER, later=_NOT_YET),
+    "caps": Kind(_LATER, later=_NOT_YET),
+}
+"""The first key of a document says which of these it is."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Everything that could be read.
+
+    images: by achievement. text and places: each document's source, and where it stands, by (kind, name).
+    """
+
+    rules: tuple[Rule, ...] = ()
+    achievements: tuple[Achievement, ...] = ()
+    boards: tuple[Board, ...] = ()
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    tests: tuple[Tests, ...] = ()
+    images: Mapping[str, Image] = field(default_factory=dict)
+    text: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
+
+
+class _Written(NamedTuple):
+    """A document of a known kind, before it is read."""
+
+    kind: str
+    name: str
+    root: Pairs
+    text: str
+
+
+def read_directory(directory: str | os.PathLike[str]) -> list[tuple[str, bytes]]:
+    """All YAML files and images below a directory, in order, for `load`; raises OSError where one cannot be read."""
+    endings = {".yaml", ".yml", *MEDIA_TYPES}
+    found = sorted(path for path in Path(directory).rglob("*") if path.suffix.lower() in endings and path.is_file())
+    return [(path.as_posix(), _beginning(path)) for path in found]
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST_READ)
+
+
+def load(files: Iterable[tuple[str, bytes]]) -> tuple[Documents, list[Problem]]:
+    """The documents in these files, and everything that is wrong with them, in the order of files and lines.
+
+    files: (path, content) of YAML files, and of the images that achievements name by paths from their own file.
+    What has an error is left out of the documents; whoever applies them refuses all of them if any problem is an error.
+    """
+    content = dict(files)
+    reading = Reading(files={path: file for path, file in content.items() if not _is_yaml(path)})
+    written = [one for path, file in content.items() if _is_yaml(path) for one in _recognised(reading, path, file)]
+    _check_names(reading, written)
+    reading.vocabulary = _vocabulary(reading, written)
+    values = [
+        (one, KINDS[one.kind].form.read(reading, one.root, one.kind)) for one in written if one.kind != "vocabulary"
+    ]
+    _check_mentions(reading)
+    return _documents(reading, written, values), sorted(reading.problems, key=lambda problem: problem[:3])
+
+
+def _is_yaml(path: str) -> bool:
+    return not path.lower().endswith(tuple(MEDIA_TYPES))
+
+
+def _recognised(reading: Reading, path: str, content: bytes) -> Iterable[_Written]:
+    found, problems, unread = places.read(path, content)
+    reading.problems += problems
+    reading.errors += len(problems)
+    reading.unread += unread
+    for document in found:
+        if (written := _kind(reading, document)) is not None:
+            yield written
+
+
+def _kind(reading: Reading, document: Document) -> _Written | None:
+    root = document.root
+    if isinstance(root, Broken):
+        return None
+    if not isinstance(root, Pairs):
+        reading.error(root, "A document is a mapping that starts with what it is, like rule: share-an-article.")
+        return None
+    kind = next((key for key, _ in root.pairs if key.text in KINDS), None)
+    if kind is None:
+        known = [name for name, one in KINDS.items() if not one.later]
+        first = root.pairs[0][0] if root.pairs else root
+        near = reading.nearest(root.pairs[0][0].text, KINDS) if root.pairs else ""
+        reading.error(first, f"This document does not say what it is: start it with {listed(known)}.{near}")
+        reading.unread += document.text
+        return None
+    if KINDS[kind.text].later:
+        reading.error(kind, f'"{kind.text}" is not known yet: {KINDS[kind.text].later}')
+        return None
+    return _Written(kind.text, _name(root.get(kind.text)), root, document.text)
+
+
+def _name(node: Node | None) -> str:
+    return node.text if isinstance(node, places.Scalar) else ""
+
+
+def _check_names(reading: Reading, written: list[_Written]) -> None:
+    first: dict[tuple[str, str], Place] = {}
+    for one in written:
+        place = (one.root.get(one.kind) or one.root).place
+        if KINDS[one.kind].unique and one.name and first.setdefault((one.kind, one.name), place) is not place:
+            there = first[one.kind, one.name]
+            reading.error(
+                place, f'There is {_a(one.kind)} called "{shown(one.name)}" at {there} already: rename one of them.'
+            )
+    reading.defined |= set(first)
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _vocabulary(reading: Reading, written: list[_Written]) -> Vocabulary:
+    words = [VOCABULARY_FORM.read(reading, one.root, one.kind) or () for one in written if one.kind == "vocabulary"]
+    vocabulary, problems = merged(word for document in words for word in document)
+    reading.problems += problems
+    reading.errors += len(problems)
+    return vocabulary
+
+
+MISSING = {
+    "achievement": 'There is no achievement "{name}": write an achievement document for it.',
+    "rule": 'There is no rule "{name}".',
+    "currency": 'No rule gives "{name}".',
+    "tag": 'No rule has the tag "{name}".',
+}
+
+
+def _check_mentions(reading: Reading) -> None:
+    known = {kind: sorted(name for one, name in reading.defined if one == kind) for kind in MISSING}
+    for mention in dict.fromkeys(reading.mentions):
+        if (mention.kind, mention.name) not in reading.defined and mention.name not in reading.unread:
+            near = reading.nearest(mention.name, known[mention.kind])
+            message = MISSING[mention.kind].format(name=shown(mention.name)) + near
+            note = reading.error if mention.severity == "error" else reading.warning
+            note(mention.place, message)
+
+
+def _documents(reading: Reading, written: list[_Written], values: list[tuple[_Written, Any]]) -> Documents:
+    def of(kind: str) -> tuple[Any, ...]:
+        return tuple(value for one, value in values if one.kind == kind and value is not None)
+
+    named = [one for one in reversed(written) if KINDS[one.kind].unique]
+    images = {
+        value.name: documents.image(reading.files, documents.image_path(one.root.place.path, value.image))
+        for one, value in values
+        if isinstance(value, Achievement) and value.image
+    }
+    return Documents(
+        of("rule"),
+        of("achievement"),
+        of("board"),
+        reading.vocabulary,
+        of("tests"),
+        images,
+        {(one.kind, one.name): one.text for one in named},
+        {(one.kind, one.name): one.root.place for one in named},
+    )

@@ -1,0 +1,331 @@
+"""Which rules a statement fulfils, and for whom: an index that finds candidates, and predicates that decide.
+
+The index makes the cost of a statement nearly independent of the number of rules. Each rule is filed under its verbs,
+and below them under the most selective thing it names exactly: the activity, an activity it is part of, a tag, or the
+type. A statement looks up the handful of keys it carries itself, and only the rules found there are asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from service.core import rule as rules
+from service.core import windows
+from service.core.rule import Condition, Role, Rule
+from service.core.statement import Activity, Fact, Statement, identifier, members
+
+Predicate = Callable[[Fact], bool]
+Cast = Mapping[str, tuple[int, ...]]
+"""The learners in each role of one statement."""
+
+
+class People(Protocol):
+    """Who is who: learners by identifier key, and where they live."""
+
+    def learner(self, key: str) -> int: ...
+
+    def zone(self, learner: int) -> ZoneInfo: ...
+
+
+class Match(Struct, frozen=True):
+    """A statement that fulfils a rule's `when`, for one recipient, with what the fold needs of it.
+
+    once: digest of the `once_per` values, None without `once_per`.
+    different: the value that `count … different` compares.
+    counterparts: one key for each limit with `from_each`, in the order of the limits.
+    """
+
+    learner: int
+    happened: datetime
+    statement: UUID
+    once: bytes | None = None
+    different: str | None = None
+    counterparts: tuple[str, ...] = ()
+
+
+# --- who takes part -----------------------------------------------------------------------------------------------
+
+ROLES: dict[Role, Callable[[Statement], Iterable[str | None]]] = {
+    "actor": lambda s: (identifier(agent) for agent in members(s.actor)),
+    "instructor": lambda s: (identifier(agent) for agent in members(s.context.instructor if s.context else None)),
+    "team": lambda s: (identifier(agent) for agent in members(s.context.team if s.context else None)),
+    "object": lambda s: (identifier(agent) for agent in members(s.object.agent if s.object else None)),
+}
+
+
+class Roles(dict[str, tuple[int, ...]]):
+    """The learners in each role of one statement, looked up when they are first asked for."""
+
+    def __init__(self, statement: Statement, people: People) -> None:
+        super().__init__()
+        self.statement = statement
+        self.people = people
+
+    def __missing__(self, role: Role) -> tuple[int, ...]:
+        keys = dict.fromkeys(key for key in ROLES[role](self.statement) if key is not None)
+        learners = tuple(dict.fromkeys(self.people.learner(key) for key in keys))
+        self[role] = learners
+        return learners
+
+
+# --- predicates: one function for each kind of condition ----------------------------------------------------------
+
+TEXTS: dict[str, Callable[[Fact], str | None]] = {
+    "verb": lambda f: f.statement.verb_id,
+    "type": lambda f: f.statement.type,
+    "object": lambda f: f.statement.object_id,
+    "source": lambda f: f.source,
+    "capture": lambda f: f.capture,
+    "platform": lambda f: f.statement.context.platform if f.statement.context else None,
+    "language": lambda f: f.statement.context.language if f.statement.context else None,
+    "registration": lambda f: registration(f.statement),
+}
+
+
+def registration(statement: Statement) -> str | None:
+    return statement.context.registration if statement.context else None
+
+
+def activity_ids(statement: Statement, *lists: str) -> tuple[str, ...]:
+    """The ids of the context activities in these lists (`category`, `parent`, `grouping`)."""
+    found = statement.context.activities if statement.context else None
+    if found is None:
+        return ()
+    return tuple(activity.id for name in lists for activity in _as_list(getattr(found, name)) if activity.id)
+
+
+def _as_list(activities: Activity | tuple[Activity, ...]) -> tuple[Activity, ...]:
+    return (activities,) if isinstance(activities, Activity) else activities
+
+
+LISTS: dict[str, Callable[[Statement], tuple[str, ...]]] = {
+    "tagged": lambda s: activity_ids(s, "category"),
+    "part_of": lambda s: activity_ids(s, "parent", "grouping"),
+}
+
+
+def _among(condition: rules.Among) -> Predicate:
+    text, any_of, prefixes = TEXTS[condition.key], frozenset(condition.any_of), condition.starts_with
+    if not prefixes:
+        return lambda fact: text(fact) in any_of
+
+    def holds(fact: Fact) -> bool:
+        value = text(fact)
+        return value is not None and (value in any_of or value.startswith(prefixes))
+
+    return holds
+
+
+def _carries(condition: rules.Carries) -> Predicate:
+    ids, any_of = LISTS[condition.key], frozenset(condition.any_of)
+    groups = tuple(frozenset(group) for group in condition.all_of)
+
+    def holds(fact: Fact) -> bool:
+        carried = ids(fact.statement)
+        return (not any_of or not any_of.isdisjoint(carried)) and not any(group.isdisjoint(carried) for group in groups)
+
+    return holds
+
+
+def _measures(condition: rules.Measures) -> Predicate:
+    name = {"score": "scaled", "raw_score": "raw"}[condition.key]
+    low, above, high, below = condition.at_least, condition.more_than, condition.at_most, condition.less_than
+
+    def holds(fact: Fact) -> bool:
+        result = fact.statement.result
+        value = getattr(result.score, name) if result and result.score else None
+        return (
+            value is not None
+            and (low is None or value >= low)
+            and (above is None or value > above)
+            and (high is None or value <= high)
+            and (below is None or value < below)
+        )
+
+    return holds
+
+
+def _answers(condition: rules.Answers) -> Predicate:
+    name, wanted = condition.key, condition.value
+    return lambda fact: fact.statement.result is not None and getattr(fact.statement.result, name) is wanted
+
+
+def _names(condition: rules.Names) -> Predicate:
+    keys, wanted = ROLES[condition.key], condition.identifier
+    if wanted is not None:
+        return lambda fact: wanted in keys(fact.statement)
+    return lambda fact: any(key is not None for key in keys(fact.statement)) is condition.present
+
+
+PREDICATES: dict[type[Condition], Callable[..., Predicate]] = {
+    rules.Among: _among,
+    rules.Carries: _carries,
+    rules.Measures: _measures,
+    rules.Answers: _answers,
+    rules.Names: _names,
+}
+
+
+# --- one rule, ready to run --------------------------------------------------------------------------------------
+
+
+class Matcher:
+    """A rule with its predicates made: says whether a statement fulfils it, and makes the matches."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.when = tuple(PREDICATES[type(condition)](condition) for condition in rule.when)
+        self.unless = tuple(_Exception(conditions) for conditions in rule.unless)
+        self.from_each = tuple(limit.from_each for limit in rule.limits if limit.from_each)
+        self.different = getattr(rule.kind, "different", None)
+
+    def fulfilled_by(self, fact: Fact) -> bool:
+        """True when every condition of `when` holds."""
+        return all(holds(fact) for holds in self.when)
+
+    def refusal(self, fact: Fact, cast: Cast, learner: int) -> str | None:
+        """The exception of `unless` that keeps this recipient from matching, in words; None if there is none."""
+        for exception in self.unless:
+            if exception.holds(fact, cast, self.rule.to, learner):
+                return exception.clause
+        return None
+
+    def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
+        """The match of a statement that fulfils the rule, for one recipient."""
+        once = _digest([_value(name, fact, cast, self.rule.to, learner, zone) for name in self.rule.once_per])
+        different = self.different and _value(self.different, fact, cast, self.rule.to, learner, zone)
+        counterparts = tuple(_value(role, fact, cast, self.rule.to, learner, zone) or "" for role in self.from_each)
+        return Match(learner, fact.happened, fact.id, once if self.rule.once_per else None, different, counterparts)
+
+    def matches(self, fact: Fact, cast: Cast, people: People) -> Iterator[Match]:
+        """One match for each recipient, where the statement fulfils the rule."""
+        if self.fulfilled_by(fact):
+            for learner in cast[self.rule.to]:
+                if not self.unless or self.refusal(fact, cast, learner) is None:
+                    yield self.match(fact, cast, learner, self.zone(people, learner))
+
+    def zone(self, people: People, learner: int) -> ZoneInfo:
+        """The zone in which this rule counts this learner's days."""
+        return windows.zone(self.rule.time_zone) if self.rule.time_zone else people.zone(learner)
+
+
+class _Exception:
+    """One item of `unless`: it holds when all its conditions do."""
+
+    def __init__(self, conditions: tuple[Condition, ...]) -> None:
+        self.pairs = tuple(condition.roles for condition in conditions if isinstance(condition, rules.Same))
+        self.when = tuple(
+            PREDICATES[type(condition)](condition) for condition in conditions if not isinstance(condition, rules.Same)
+        )
+        self.clause = "unless " + " and ".join(map(in_words, conditions))
+
+    def holds(self, fact: Fact, cast: Cast, to: Role, learner: int) -> bool:
+        return all(_same(cast, pair, to, learner) for pair in self.pairs) and all(holds(fact) for holds in self.when)
+
+
+def _same(cast: Cast, pair: tuple[Role, Role], to: Role, learner: int) -> bool:
+    first, second = (cast[role] if role != to else (learner,) for role in pair)
+    return not set(first).isdisjoint(second)
+
+
+def in_words(condition: Condition) -> str:
+    """A condition as a short phrase, for refusals: `instructor and actor are the same`."""
+    if isinstance(condition, rules.Same):
+        return f"{condition.roles[0]} and {condition.roles[1]} are the same"
+    return condition.key
+
+
+def _value(name: str, fact: Fact, cast: Cast, to: Role, learner: int, zone: ZoneInfo) -> str | None:
+    """What `once_per`, `different` and `from_each` compare: the value of one name, None where there is none."""
+    if name in windows.WINDOWS:
+        return str(windows.index(name, fact.happened, zone))
+    if name == to:
+        return str(learner)
+    if name in TEXTS:
+        return TEXTS[name](fact)
+    return " ".join(map(str, sorted(cast[name]))) or None
+
+
+def _digest(values: Sequence[str | None]) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()
+
+
+# --- many rules ---------------------------------------------------------------------------------------------------
+
+
+class Index:
+    """Rules, filed so that a statement finds its candidates by a few look-ups."""
+
+    def __init__(self, matchers: Iterable[Matcher]) -> None:
+        self._verbs: dict[str, _Drawer] = {}
+        for matcher in matchers:
+            for verb in _exact(matcher.rule, "verb"):
+                self._verbs.setdefault(verb, _Drawer()).file(matcher)
+
+    def candidates(self, statement: Statement) -> list[Matcher]:
+        """The rules that this statement may fulfil, each once."""
+        drawer = self._verbs.get(statement.verb_id)
+        if drawer is None or statement.voids is not None:
+            return []
+        found = [*drawer.rest]
+        if drawer.types:
+            found += drawer.types.get(statement.type or "", ())
+        if drawer.objects:
+            found += drawer.objects.get(statement.object_id or "", ())
+        if drawer.lists:
+            for key, index in drawer.lists.items():
+                for carried in LISTS[key](statement):
+                    found += index.get(carried, ())
+            return list(dict.fromkeys(found))
+        return found
+
+
+class _Drawer:
+    """The rules of one verb."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, list[Matcher]] = {}
+        self.lists: dict[str, dict[str, list[Matcher]]] = {}
+        self.types: dict[str, list[Matcher]] = {}
+        self.rest: list[Matcher] = []
+
+    def file(self, matcher: Matcher) -> None:
+        rule = matcher.rule
+        if objects := _exact(rule, "object"):
+            _put(self.objects, objects, matcher)
+        elif part_of := _carried(rule, "part_of"):
+            _put(self.lists.setdefault("part_of", {}), part_of, matcher)
+        elif tags := _carried(rule, "tagged"):
+            _put(self.lists.setdefault("tagged", {}), tags, matcher)
+        elif types := _exact(rule, "type"):
+            _put(self.types, types, matcher)
+        else:
+            self.rest.append(matcher)
+
+
+def _put(index: dict[str, list[Matcher]], keys: Iterable[str], matcher: Matcher) -> None:
+    for key in dict.fromkeys(keys):
+        index.setdefault(key, []).append(matcher)
+
+
+def _exact(rule: Rule, key: str) -> tuple[str, ...]:
+    """The texts of which a statement must have one, when the rule names them exactly."""
+    for condition in rule.when:
+        if isinstance(condition, rules.Among) and condition.key == key and not condition.starts_with:
+            return condition.any_of
+    return ()
+
+
+def _carried(rule: Rule, key: str) -> tuple[str, ...]:
+    for condition in rule.when:
+        if isinstance(condition, rules.Carries) and condition.key == key:
+            return condition.any_of or (condition.all_of[0] if condition.all_of else ())
+    return ()

@@ -1,0 +1,81 @@
+"""The rule language for editors and readers, made from the tables that read it: a JSON Schema, and docs/rules.md.
+
+`python -m service.core.reference docs/rules.md` brings the tables of the file up to date; a test holds that they are.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from service.core import cases, conditions, documents, expectations, rules, shorthand
+from service.core.forms import Schema, Table
+from service.core.language import KINDS
+
+TABLES: Mapping[str, Table] = {
+    "rule": rules.RULE,
+    "when": conditions.WHEN,
+    "unless": {name: key for name, key in conditions.UNLESS.items() if name not in conditions.WHEN},
+    "count": rules.COUNT,
+    "streak": rules.STREAK,
+    "forgive": rules.FORGIVE,
+    "give": rules.GIVE,
+    "tier": {name: key for name, key in rules.TIER.items() if name not in rules.GIVE},
+    "limit": rules.LIMIT,
+    "achievement": documents.ACHIEVEMENT,
+    "board": documents.BOARD,
+    "vocabulary": documents.VOCABULARY,
+    "tests": cases.TESTS,
+    "person": shorthand.PERSON,
+    "case": cases.CASE,
+    "statement": shorthand.SHORT,
+    "expected": expectations.PERSON,
+}
+"""The tables that docs/rules.md shows, by the name that stands in its markers."""
+
+_MARKED = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def schema() -> Schema:
+    """The JSON Schema of one document, for editors. What one document says about another it cannot tell."""
+    kinds = {name: kind.form.schema for name, kind in KINDS.items() if not kind.later}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A document of Plaudit's rule language",
+        "type": "object",
+        "$defs": kinds,
+        "oneOf": [{"required": [name], "$ref": f"#/$defs/{name}"} for name in kinds],
+    }
+
+
+def table(keys: Table) -> str:
+    """One table of keys as Markdown; keys that cannot stand there are left out."""
+    rows = ["| key | value | meaning |", "|---|---|---|"]
+    for name, key in keys.items():
+        if not key.refused:
+            required = " (required)" if key.required else ""
+            rows.append(
+                f"| `{name}`{required} | {_cell(key.form.words)}, `{key.form.example}` | {_cell(key.meaning)} |"
+            )
+    return "\n".join(rows) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def current(text: str) -> str:
+    """The text with each table between `<!-- keys of … -->` and `<!-- end -->` as it is now."""
+    return _MARKED.sub(lambda found: f"{found[1]}{table(TABLES[found[2]])}{found[3]}", text)
+
+
+def _main(path: Any) -> None:
+    file = Path(path)
+    file.write_text(current(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

@@ -1,0 +1,211 @@
+"""What a rule says, as values: every word of the YAML resolved, ready to be matched and folded.
+
+`language.py` makes these from YAML; nothing here knows files or positions. The values are msgspec structs, so that
+the store can keep the resolved form as JSON and a worker loads ten thousand rules without parsing YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Literal
+
+from msgspec import Struct
+
+Text = str | Mapping[str, str]
+"""What people read: a string, or a language map (`{"en": …, "de": …}`)."""
+
+Role = Literal["actor", "instructor", "object", "team"]
+Period = Literal["day", "week", "month", "quarter", "year", "ever"]
+Status = Literal["draft", "trial", "live", "retired"]
+Unit = Literal["seconds", "minutes", "hours", "days", "weeks", "months", "years"]
+
+
+class Duration(Struct, frozen=True):
+    """`90 days`; seconds to weeks are elapsed time, months and years are counted on the calendar."""
+
+    amount: int
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.unit if self.amount != 1 else self.unit[:-1]}"
+
+
+# --- conditions -------------------------------------------------------------------------------------------------
+
+
+class Among(Struct, frozen=True, tag="among"):
+    """One text of the statement is one of these, or starts with one of these prefixes."""
+
+    key: Literal["verb", "type", "object", "source", "capture", "platform", "language", "registration"]
+    any_of: tuple[str, ...] = ()
+    starts_with: tuple[str, ...] = ()
+
+
+class Carries(Struct, frozen=True, tag="carries"):
+    """A list of ids of the statement holds one of `any_of`, and of each group in `all_of` at least one.
+
+    `all_of` is a tuple of groups because one vocabulary word may stand for several IRIs.
+    """
+
+    key: Literal["tagged", "part_of"]
+    any_of: tuple[str, ...] = ()
+    all_of: tuple[tuple[str, ...], ...] = ()
+
+
+class Measures(Struct, frozen=True, tag="measures"):
+    """A number of the statement lies within bounds; a missing number never does."""
+
+    key: Literal["score", "raw_score"]
+    at_least: float | None = None
+    more_than: float | None = None
+    at_most: float | None = None
+    less_than: float | None = None
+
+
+class Answers(Struct, frozen=True, tag="answers"):
+    """`success` or `completion` of the result is this; a missing one is neither."""
+
+    key: Literal["success", "completion"]
+    value: bool
+
+
+class Names(Struct, frozen=True, tag="names"):
+    """A role is filled or empty, or filled with the agent that has this identifier key (see `statement.identifier`)."""
+
+    key: Literal["instructor", "team"]
+    present: bool = True
+    identifier: str | None = None
+
+
+class Same(Struct, frozen=True, tag="same"):
+    """Two roles share a learner; only in `unless`. The recipient's own role is the recipient alone."""
+
+    roles: tuple[Role, Role]
+
+
+Condition = Among | Carries | Measures | Answers | Names | Same
+
+
+# --- from matches to awards -------------------------------------------------------------------------------------
+
+
+class Each(Struct, frozen=True, tag="each"):
+    """Every match gives."""
+
+
+class Count(Struct, frozen=True, tag="count"):
+    """The `reach`-th (different) match gives, inside a rolling window or a calendar period where one is named.
+
+    `reach` is None when `give` is a list of tiers: each tier's `at` is one.
+    `different` names what must differ: object, actor, instructor, day, registration, …
+    """
+
+    reach: int | None = None
+    different: str | None = None
+    within: Duration | None = None
+    calendar: Period | None = None
+    repeat: bool = False
+
+
+class Forgive(Struct, frozen=True):
+    """Up to `missed` periods without a match are forgiven in each `per`."""
+
+    missed: int
+    per: Period
+
+
+class Streak(Struct, frozen=True, tag="streak"):
+    """Consecutive periods with at least one match; the tiers of `give` say what a run of which length gives."""
+
+    every: Literal["day", "week", "month", "quarter", "year"]
+    forgive: Forgive | None = None
+
+
+Kind = Each | Count | Streak
+
+
+class Grant(Struct, frozen=True):
+    """What one award gives: amounts by currency, and at most one badge or micro-credential.
+
+    `at` is set for tiers; `again` lets a streak's tier be earned by every run.
+    """
+
+    points: tuple[tuple[str, int], ...] = ()
+    badge: str | None = None
+    micro_credential: str | None = None
+    at: int | None = None
+    again: bool = False
+
+
+class Limit(Struct, frozen=True):
+    """At most `points` of `currency`, or `awards` awards, in each calendar period, for each counterpart of `from_each`.
+
+    `clause` is the limit in words, as a refusal shows it: `limit 50 points per day`.
+    """
+
+    per: Period
+    points: int | None = None
+    currency: str = "points"
+    awards: int | None = None
+    from_each: Role | None = None
+    clause: str = ""
+
+
+class Rule(Struct, frozen=True):
+    """A rule with every vocabulary word resolved to its IRIs."""
+
+    name: str
+    when: tuple[Condition, ...]
+    give: tuple[Grant, ...]
+    """One grant, or the tiers in ascending order of `at`."""
+    title: Text = ""
+    how_to_earn: Text = ""
+    status: Status = "live"
+    first_day: date | None = None
+    last_day: date | None = None
+    time_zone: str | None = None
+    unless: tuple[tuple[Condition, ...], ...] = ()
+    """None of these may hold; one holds when all conditions in it do."""
+    to: Role = "actor"
+    kind: Kind = Each()
+    once_per: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    expires: Duration | None = None
+    if_undone: Literal["revoke", "keep", "ask"] = "ask"
+    tags: tuple[str, ...] = ()
+
+
+# --- what rules are about ---------------------------------------------------------------------------------------
+
+
+class Achievement(Struct, frozen=True):
+    """What an award of a badge or micro-credential is about (Open Badges 3.0, Achievement)."""
+
+    name: str
+    """The slug that `give: {badge: …}` names."""
+    title: Text
+    description: Text
+    criteria: Text
+    image: str | None = None
+    """Path of the image file, relative to the file that names it."""
+    type: str = "Badge"
+    """Open Badges AchievementType: Badge, Course, Certificate, MicroCredential, …"""
+    tags: tuple[str, ...] = ()
+
+
+class Board(Struct, frozen=True):
+    """A leaderboard: which points, of which rules, over which period, and how ties are ranked.
+
+    `from_rules` is None for all rules; `tagged` names rules by their own tags instead.
+    """
+
+    name: str
+    title: Text
+    points: str = "points"
+    period: Period = "ever"
+    from_rules: tuple[str, ...] | None = None
+    tagged: str | None = None
+    ties: Literal["shared", "dense", "first"] = "shared"
+    who: Literal["everyone", "opted_in"] = "opted_in"
+    time_zone: str | None = None

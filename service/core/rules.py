@@ -1,0 +1,337 @@
+"""The `rule:` document: its keys, and what must be true between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from service.core import forms
+from service.core.conditions import ROLES, UNLESS_FORM, WHEN_FORM
+from service.core.forms import DURATION, TIME_ZONE, TRUTH, Form, Key, Reading, Table, either, expected, list_of, mapping
+from service.core.places import Items, Node, Pairs, Scalar
+from service.core.rule import Count, Duration, Each, Forgive, Grant, Limit, Rule, Streak
+
+MOST_POINTS = 1_000_000
+LONGEST_COUNT = 10_000
+PERIODS = ("day", "week", "month", "quarter", "year", "ever")
+VALUES = (
+    *("object", "actor", "instructor", "team", "registration", "day", "week", "month", "quarter", "year"),
+    *("verb", "type", "source", "capture", "platform", "language"),
+)
+"""What `once_per` and `different` may compare."""
+
+CURRENCY = forms.slug("points")
+PER = forms.one_of(*PERIODS)
+
+
+# --- how matches become awards ------------------------------------------------------------------------------------
+
+
+def _each(reading: Reading, node: Node, name: str) -> Each | None:
+    if (isinstance(node, Scalar) and (node.empty or node.text == "true")) or (
+        isinstance(node, Pairs) and not node.pairs
+    ):
+        return Each()
+    expected(reading, node, name, EACH)
+    return None
+
+
+EACH: Form[Each] = Form(
+    "nothing more", "{}", {"anyOf": [{"type": "object", "maxProperties": 0}, {"enum": [True, None]}]}, _each
+)
+
+_CALENDAR: Table = {"calendar": Key(PER, "the match's own day, week, month, …", required=True)}
+WITHIN = either(
+    "a duration, or {calendar: month}",
+    "90 days",
+    lambda node: _IN_CALENDAR if isinstance(node, Pairs) else DURATION,
+    DURATION,
+    _IN_CALENDAR := mapping('"within"', "{calendar: month}", _CALENDAR, lambda found: found["calendar"]),
+)
+
+COUNT: Table = {
+    "reach": Key(forms.whole(1, LONGEST_COUNT, 5), "the match that gives; left out when `give` is a list of tiers"),
+    "different": Key(forms.one_of(*VALUES), "matches with the same value count as one, the latest"),
+    "within": Key(WITHIN, "only matches in this window count: back from the latest match, or its own calendar period"),
+    "repeat": Key(TRUTH, "start over after each award, using every match once; default false"),
+}
+
+
+def _make_count(found: dict[str, Any]) -> Count:
+    within = found.pop("within", None)
+    if isinstance(within, Duration):
+        return Count(**found, within=within)
+    return Count(**found, calendar=within)
+
+
+FORGIVE: Table = {
+    "missed": Key(forms.whole(1, 1000, 1), "so many missed periods break nothing", required=True),
+    "per": Key(PER, "in each of these", required=True),
+}
+STREAK: Table = {
+    "every": Key(forms.one_of(*PERIODS[:-1], example="week"), "the periods that follow each other", required=True),
+    "forgive": Key(
+        mapping('"forgive"', "{missed: 1, per: quarter}", FORGIVE, lambda f: Forgive(**f)), "misses allowed"
+    ),
+}
+KINDS: Table = {
+    "each": Key(EACH, "every match gives (this is the default)"),
+    "count": Key(mapping('"count"', "{reach: 5}", COUNT, _make_count), "so many matches give"),
+    "streak": Key(
+        mapping('"streak"', "{every: week}", STREAK, lambda found: Streak(**found)),
+        "periods in a row with at least one match; `give` is a list of tiers",
+    ),
+    **{
+        kind: Key(EACH, "", refused="is not known yet: this version of Plaudit has each, count and streak.")
+        for kind in ("sum", "sequence", "first", "best", "needs")
+    },
+}
+"""At most one of these; `each` where there is none."""
+
+
+# --- what is given ------------------------------------------------------------------------------------------------
+
+
+def _amounts(reading: Reading, node: Node, name: str) -> tuple[tuple[str, int], ...] | None:
+    """A number of points, or numbers by currency."""
+    amount = forms.whole(1, MOST_POINTS, 10)
+    if not isinstance(node, Pairs):
+        value = amount.read(reading, node, name)
+        return None if value is None else (("points", value),)
+    if not node.pairs:
+        expected(reading, node, name, POINTS)
+    found = [(CURRENCY.read(reading, key, name), amount.read(reading, one, key.text)) for key, one in node.pairs]
+    amounts = tuple((key, value) for key, value in found if key is not None and value is not None)
+    return amounts if amounts and len(amounts) == len(node.pairs) else None
+
+
+_AMOUNT: forms.Schema = {"type": "integer", "minimum": 1, "maximum": MOST_POINTS}
+POINTS: Form[tuple[tuple[str, int], ...]] = Form(
+    f"a whole number from 1 to {MOST_POINTS:,}, or such numbers by currency",
+    "10",
+    {"anyOf": [_AMOUNT, {"type": "object", "additionalProperties": _AMOUNT, "minProperties": 1}]},
+    _amounts,
+)
+
+
+def _achievement(reading: Reading, node: Node, name: str) -> str | None:
+    value = _SLUG.read(reading, node, name)
+    if value is not None:
+        reading.mention("achievement", value, node)
+    return value
+
+
+_SLUG = forms.slug("keen-learner")
+BADGE: Form[str] = Form("the name of an achievement", _SLUG.example, _SLUG.schema, _achievement)
+GIVE: Table = {
+    "points": Key(POINTS, "points, or `{currency: number}`"),
+    "badge": Key(BADGE, "the achievement that is offered as a badge"),
+    "micro_credential": Key(BADGE, "the achievement that is offered as a micro-credential"),
+}
+_TIERS_ONLY = Key(forms.text(), "", refused="belongs to a tier: write a list, like give: [{at: 4, points: 20}].")
+TIER: Table = {
+    "at": Key(forms.whole(1, LONGEST_COUNT, 4), "how long the streak, or how high the count", required=True),
+    **GIVE,
+    "again": Key(TRUTH, "streaks only: every run may earn this tier anew; default false"),
+}
+
+
+def _check_grant(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    if not any(node.get(name) for name in GIVE):
+        reading.error(node, "This gives nothing: write points or a badge, like give: {points: 10}.")
+    if "badge" in found and "micro_credential" in found:
+        place = node.key("micro_credential") or node
+        reading.error(place, "One award gives a badge or a micro-credential, not both: keep one of them.")
+
+
+_GRANT = mapping(
+    '"give"',
+    "{points: 10}",
+    {**GIVE, "at": _TIERS_ONLY, "again": _TIERS_ONLY},
+    lambda found: (Grant(**found),),
+    _check_grant,
+)
+_TIERS = list_of(
+    mapping('a tier of "give"', "{at: 4, points: 20}", TIER, lambda found: Grant(**found), _check_grant),
+    example="[{at: 4, points: 20}, {at: 12, points: 60}]",
+)
+GIVE_FORM = either(
+    "what the award gives, or a list of tiers",
+    "{points: 10}",
+    lambda node: _TIERS if isinstance(node, Items) else _GRANT,
+    _GRANT,
+    _TIERS,
+)
+
+
+# --- limits -------------------------------------------------------------------------------------------------------
+
+LIMIT: Table = {
+    "points": Key(POINTS, "at most so many points, or `{currency: number}`"),
+    "awards": Key(forms.whole(1, MOST_POINTS, 3), "at most so many awards"),
+    "per": Key(PER, "in each of these, by the time of the match", required=True),
+    "from_each": Key(forms.one_of(*ROLES), "counted for each of these people on their own"),
+}
+
+
+def _check_limit(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    named = [name for name in ("points", "awards") if node.get(name)]
+    if len(named) != 1:
+        reading.error(node, "A limit caps either points or awards, like {points: 50, per: day}.")
+    if len(found.get("points", ())) > 1:
+        reading.error(node.key("points") or node, "A limit caps one currency: write one limit for each.")
+
+
+def _make_limit(found: dict[str, Any]) -> Limit:
+    currency, points = found["points"][0] if "points" in found else ("points", None)
+    limit = Limit(found["per"], points, currency, found.get("awards"), found.get("from_each"))
+    return Limit(limit.per, points, currency, limit.awards, limit.from_each, clause(limit))
+
+
+def clause(limit: Limit) -> str:
+    """The limit in words: `limit 50 points per month from each actor`."""
+    what = f"{limit.points} {limit.currency}" if limit.points else f"{limit.awards} award{'s'[: limit.awards != 1]}"
+    per = "ever" if limit.per == "ever" else f"per {limit.per}"
+    return f"limit {what} {per}" + (f" from each {limit.from_each}" if limit.from_each else "")
+
+
+LIMITS = list_of(
+    mapping("a limit", "{points: 50, per: day}", LIMIT, _make_limit, _check_limit),
+    or_one=True,
+    example="[{points: 50, per: day}]",
+)
+
+
+# --- the document -------------------------------------------------------------------------------------------------
+
+RULE: Table = {
+    "rule": Key(forms.slug("share-an-article"), "its name, unique among all rules", required=True),
+    "title": Key(forms.localized("Share something useful"), "what learners read; required for a live rule"),
+    "how_to_earn": Key(
+        forms.localized("Share an article with colleagues"), "what learners read; required for a live rule"
+    ),
+    "status": Key(
+        forms.one_of("draft", "trial", "live", "retired", example="live"),
+        "`draft`: checked only; `trial`: evaluated and reported, pays nothing; `live` (the default); `retired`: keeps"
+        " what it gave",
+    ),
+    "from": Key(forms.day(), "the first day of the rule's life, in its time zone"),
+    "until": Key(forms.day("2026-12-31"), "the last day of the rule's life"),
+    "time_zone": Key(TIME_ZONE, "for days, weeks and months; default the learner's own, then the service's"),
+    "when": Key(WHEN_FORM, "the conditions; all must hold", required=True),
+    "unless": Key(UNLESS_FORM, "a list of conditions; none may hold"),
+    "to": Key(
+        forms.one_of(*ROLES),
+        "who receives: `actor` (the default; each member where the actor is a group), `instructor`, `object`, `team`",
+    ),
+    **KINDS,
+    "once_per": Key(
+        list_of(forms.one_of(*VALUES), or_one=True, example="[object]"),
+        "of the matches of one recipient with the same values only the earliest counts",
+    ),
+    "give": Key(GIVE_FORM, "what an award gives", required=True),
+    "limit": Key(LIMITS, "caps on what this rule gives one recipient"),
+    "expires": Key(DURATION, "how long the badge is valid"),
+    "if_undone": Key(
+        forms.one_of("revoke", "keep", "ask", example="revoke"),
+        "when an award loses its ground after its badge was claimed; default `ask`: an admin decides",
+    ),
+    "tags": Key(list_of(forms.slug("social"), or_one=True, example="[social]"), "words by which boards choose rules"),
+}
+RENAMED = {"rule": "name", "from": "first_day", "until": "last_day", "limit": "limits"}
+
+
+def _check_rule(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    _check_life(reading, node, found)
+    _check_kind(reading, node, found)
+    _check_limits(reading, node, found)
+    for tag in found.get("tags", ()):
+        reading.defined.add(("tag", tag))
+    for currency in _currencies(found):
+        reading.defined.add(("currency", currency))
+
+
+def _check_life(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    first, last = found.get("from"), found.get("until")
+    if first and last and last < first:
+        reading.error(node.key("until") or node, f"The rule would end before it begins on {first}: write a later day.")
+    if found.get("status", "live" if not node.get("status") else "") == "live":
+        for name in ("title", "how_to_earn"):
+            if not node.get(name):
+                example = f"{name}: {RULE[name].form.example}"
+                reading.error(node, f'"{name}" is missing: learners read it, so a live rule needs it, like {example}.')
+
+
+def _check_kind(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    kinds = [key for key, _ in node.pairs if key.text in KINDS]
+    for extra in kinds[1:]:
+        reading.error(extra, f'A rule counts in one way, and "{kinds[0].text}" is here already: keep one of them.')
+    give = node.get("give")
+    if give is None or len(kinds) > 1:
+        return
+    kind = kinds[0].text if kinds else "each"
+    if isinstance(give, Items):
+        _check_tiers(reading, node, give, kind, found)
+    elif kind == "streak":
+        reading.error(give, "A streak gives in tiers: write a list, like give: [{at: 4, points: 20}].")
+    elif kind == "count" and isinstance(value := found.get("count"), Count) and value.reach is None:
+        reading.error(kinds[0], '"reach" is missing: write how many matches give, like count: {reach: 5}.')
+
+
+def _check_tiers(reading: Reading, node: Pairs, give: Items, kind: str, found: dict[str, Any]) -> None:
+    if kind not in ("streak", "count"):
+        reading.error(give, "Tiers are for streak and count: write one award, like give: {points: 10}.")
+        return
+    count = found.get("count")
+    if isinstance(count, Count) and count.reach is not None:
+        reading.error(give, 'Each tier says "at" how many matches it gives: take "reach" out, or give one award.')
+    if isinstance(count, Count) and count.repeat:
+        reading.error(give, 'Tiers do not repeat: take "repeat" out, or give one award.')
+    if kind == "count":
+        for tier in give.items:
+            if isinstance(tier, Pairs) and (key := tier.key("again")):
+                reading.error(key, '"again" is for streaks: take it out.')
+    tiers = found.get("give", ())
+    for before, after, item in zip(tiers, tiers[1:], give.items[1:], strict=False):
+        if after.at <= before.at:
+            reading.error(item, f"Tiers come in ascending order: {after.at} cannot follow {before.at}.")
+
+
+def _check_limits(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    grants: tuple[Grant, ...] = found.get("give", ())
+    written = node.get("limit")
+    items = written.items if isinstance(written, Items) else (written,)
+    for limit, item in zip(found.get("limit", ()), items, strict=False):
+        most = max((dict(grant.points).get(limit.currency, 0) for grant in grants), default=0)
+        if limit.points is not None and item is not None:
+            _check_cap(reading, item, limit, most, bool(grants))
+        if limit.from_each and limit.from_each == found.get("to", "actor") and item is not None:
+            reading.warning(
+                item, f'"{limit.from_each}" is who receives, so from_each changes nothing: name another role.'
+            )
+    if grants and not any(grant.badge or grant.micro_credential for grant in grants):
+        for name in ("expires", "if_undone"):
+            if key := node.key(name):
+                reading.warning(key, f'"{name}" is about badges, and this rule gives none: take it out.')
+
+
+def _check_cap(reading: Reading, item: Node, limit: Limit, most: int, known: bool) -> None:
+    if known and not most:
+        reading.warning(item, f'This rule gives no "{limit.currency}", so this limit changes nothing: take it out.')
+    elif limit.points is not None and limit.points < most:
+        reading.warning(
+            item,
+            f"One award gives {most} {limit.currency}, more than this limit: it never pays more than {limit.points}.",
+        )
+
+
+def _currencies(found: dict[str, Any]) -> Iterator[str]:
+    return (currency for grant in found.get("give", ()) for currency, _ in grant.points)
+
+
+def _make_rule(found: dict[str, Any]) -> Rule:
+    kind = next((found.pop(name) for name in KINDS if name in found), Each())
+    return Rule(kind=kind, **{RENAMED.get(name, name): value for name, value in found.items()})
+
+
+RULE_FORM = mapping("a rule", "{}", RULE, _make_rule, _check_rule)

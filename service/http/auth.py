@@ -1,0 +1,222 @@
+"""Who is asking: bearer tokens with scopes for the API, sources with user name and password for intake.
+
+What was looked up is remembered in this process for a few seconds, so that a request costs no query and a revoked token
+ends within `REMEMBERED_SECONDS`. Secrets are remembered and compared as SHA-256, never as themselves: looking one up
+takes the same time whether its first letter is right or its last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import b64decode
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import wraps
+from time import monotonic
+from typing import Any, Generic, Literal, TypeVar
+
+from flask import Request, g, request
+from sqlalchemy import Connection, Engine
+
+from service.http.problems import Problem
+from service.http.services import services
+from service.store import tokens as store
+from service.store.tokens import Source, digest, ensure_default_source
+
+Scope = Literal["read", "admin", "learner"]
+View = TypeVar("View", bound=Callable[..., Any])
+V = TypeVar("V")
+
+__all__ = [
+    "Bearer",
+    "Source",
+    "Sources",
+    "Tokens",
+    "bearer",
+    "ensure_default_source",
+    "permit",
+    "requires",
+    "source_of",
+]
+
+REMEMBERED_SECONDS = 5.0
+REMEMBERED_MOST = 10_000
+
+
+class Recently(Generic[V]):
+    """Values remembered for some seconds under the digest of a secret."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[float, V]] = {}
+
+    def get(self, key: bytes) -> tuple[V] | None:
+        """The value in a tuple, because None may be a value; None if it is not remembered any more."""
+        found = self._known.get(key)
+        return (found[1],) if found is not None and found[0] > monotonic() else None
+
+    def put(self, key: bytes, value: V) -> V:
+        if len(self._known) >= REMEMBERED_MOST:
+            self._known.clear()
+        self._known[key] = (monotonic() + REMEMBERED_SECONDS, value)
+        return value
+
+
+# --- bearer tokens --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Who holds the token, what it may do, and whose data a token of scope `learner` reads."""
+
+    name: str
+    scopes: frozenset[str]
+    learner: int | None = None
+
+    @property
+    def admin(self) -> bool:
+        return "admin" in self.scopes
+
+
+class Tokens:
+    """The tokens that this service knows: those of the database, and the admin token of the settings."""
+
+    def __init__(self, engine: Engine, admin_token: str) -> None:
+        self._engine = engine
+        self._admin = digest(admin_token)
+        self._recently: Recently[Bearer | None] = Recently()
+
+    def bearer(self, secret: str) -> Bearer | None:
+        key = digest(secret)
+        if hmac.compare_digest(key, self._admin):
+            return Bearer("PLAUDIT_ADMIN_TOKEN", frozenset(store.SCOPES))
+        known = self._recently.get(key)
+        return known[0] if known else self._recently.put(key, self._looked_up(secret))
+
+    def _looked_up(self, secret: str) -> Bearer | None:
+        with self._engine.connect() as connection:
+            row = store.token_row(connection, secret)
+        return row and Bearer(row.name, frozenset(row.scopes), row.learner)
+
+
+def requires(*scopes: Scope, own: str | None = None) -> Callable[[View], View]:
+    """Lets a view run only for a token with one of these scopes; `admin` may do everything.
+
+    own: the view's argument that holds a learner's number; a token of scope `learner` may too when that is its own.
+    Belongs directly below the route, so that strangers learn nothing about the arguments.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            _admit(_identified(), scopes, kwargs[own] if own else None)
+            return view(*args, **kwargs)
+
+        guarded._apidoc = _documented(view, scopes, own)  # type: ignore[attr-defined]
+        return guarded  # type: ignore[return-value]
+
+    return decorate
+
+
+def bearer() -> Bearer:
+    """Who is asking; in a view that `requires` a scope."""
+    return g.bearer  # type: ignore[no-any-return]
+
+
+def permit(learner: int | None) -> None:
+    """403 where a token that reads one learner's own data asks for another's."""
+    who = bearer()
+    if not who.admin and "read" not in who.scopes and (learner is None or who.learner != learner):
+        raise Problem(403, "This token reads the data of its own learner only.")
+
+
+def _identified() -> Bearer:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret.strip():
+        raise Problem(
+            401, "Send a token: Authorization: Bearer …", headers={"WWW-Authenticate": 'Bearer realm="plaudit"'}
+        )
+    who = services().tokens.bearer(secret.strip())
+    if who is None:
+        challenge = 'Bearer realm="plaudit", error="invalid_token"'
+        raise Problem(401, "This token is not known, or it was revoked.", headers={"WWW-Authenticate": challenge})
+    g.bearer = who
+    return who
+
+
+def _admit(who: Bearer, scopes: tuple[Scope, ...], learner: int | None) -> None:
+    if who.admin or not who.scopes.isdisjoint(scopes):
+        return
+    if learner is not None and "learner" in who.scopes:
+        permit(learner)
+        return
+    challenge = f'Bearer realm="plaudit", error="insufficient_scope", scope="{" ".join(scopes)}"'
+    raise Problem(403, f"This needs a token of scope {' or '.join(scopes)}.", headers={"WWW-Authenticate": challenge})
+
+
+def _documented(view: Callable[..., Any], scopes: tuple[Scope, ...], own: str | None) -> dict[str, Any]:
+    described = deepcopy(getattr(view, "_apidoc", {}))
+    manual = described.setdefault("manual_doc", {})
+    allowed = [*scopes, *(["learner (its own)"] if own else []), *([] if "admin" in scopes else ["admin"])]
+    manual["security"] = [{"bearer": []}]
+    manual.setdefault("x-scopes", allowed)
+    manual["responses"] = {"401": "UNAUTHORIZED", "403": "FORBIDDEN"} | manual.get("responses", {})
+    return described
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+class Sources:
+    """Who may push: user name and password, a password as bearer token, or the admin token for the source `default`."""
+
+    def __init__(self, engine: Engine, admin_token: str) -> None:
+        self._engine = engine
+        self._admin = digest(admin_token)
+        self._recently: Recently[Source | None] = Recently()
+
+    def source(self, authorization: str) -> Source | None:
+        """Whose Authorization header this is; None if nobody's. About 2 µs when it came within the last seconds."""
+        key = hashlib.sha256(authorization.encode()).digest()
+        known = self._recently.get(key)
+        return known[0] if known else self._recently.put(key, self._looked_up(authorization))
+
+    def _looked_up(self, authorization: str) -> Source | None:
+        scheme, _, rest = authorization.partition(" ")
+        with self._engine.connect() as connection:
+            if scheme.lower() == "basic":
+                return self._by_password(connection, *_basic(rest))
+            if scheme.lower() == "bearer":
+                return self._by_token(connection, rest.strip())
+        return None
+
+    def _by_password(self, connection: Connection, username: str, password: str) -> Source | None:
+        found = store.source_by_username(connection, username) if username else None
+        stored = found[1] if found else bytes(32)
+        return found[0] if hmac.compare_digest(stored, digest(password)) and found else None
+
+    def _by_token(self, connection: Connection, secret: str) -> Source | None:
+        if hmac.compare_digest(digest(secret), self._admin):
+            found = store.source_by_name(connection, "default")
+        else:
+            found = store.source_by_password(connection, secret) if secret else None
+        return found and found[0]
+
+
+def source_of(request: Request) -> Source:
+    """The source that pushes; 401 if its credentials are missing or wrong."""
+    found = services().sources.source(request.headers.get("Authorization", ""))
+    if found is None:
+        challenge = 'Basic realm="plaudit", charset="UTF-8"'
+        raise Problem(401, "Send the user name and password of a source.", headers={"WWW-Authenticate": challenge})
+    return found
+
+
+def _basic(encoded: str) -> tuple[str, str]:
+    """User name and password (RFC 7617); empty ones where the text is none."""
+    try:
+        username, _, password = b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return ("", "") if "\0" in username else (username, password)

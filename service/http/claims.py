@@ -1,0 +1,152 @@
+"""Claims for front ends: what a link is for, and the learner's decision about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from marshmallow import Schema, fields, validate
+
+from service.badges import issuing
+from service.badges.issuing import Refused
+from service.http.achievements import image_path
+from service.http.badges import credential_url
+from service.http.issuers import issuer
+from service.http.problems import Problem
+from service.http.resources import Blueprint, in_words
+from service.http.services import services
+from service.store import badges as store
+from service.store.badges import Award, Link
+
+blueprint = Blueprint("claims", __name__, url_prefix="/api/v1/claims", description="Links to claim badges")
+
+STATUS = {"unknown": 404, "used": 409, "expired": 410, "withdrawn": 410}
+
+
+class About(Schema):
+    """What the badge is about."""
+
+    id = fields.Url(required=True)
+    name = fields.String(required=True)
+    description = fields.String(required=True)
+    criteria = fields.String(required=True)
+    image = fields.Url(required=True, allow_none=True)
+
+
+class Claim(Schema):
+    """What a link offers: what was earned and why, and what others will see of it."""
+
+    award = fields.UUID(required=True)
+    state = fields.String(required=True)
+    learner = fields.String(required=True, allow_none=True)
+    issuer = fields.String(required=True)
+    achievement = fields.Nested(About, required=True)
+    reason = fields.String(required=True)
+    earned = fields.AwareDateTime(required=True)
+    statements = fields.List(fields.UUID(), required=True)
+    valid_until = fields.AwareDateTime(required=True, allow_none=True)
+    visible = fields.List(fields.String(), required=True)
+    expires = fields.AwareDateTime(required=True, metadata={"description": "when the link ends"})
+    credential = fields.Url(required=True, allow_none=True)
+
+
+class Decision(Schema):
+    """What the learner decides."""
+
+    decision = fields.String(required=True, validate=validate.OneOf(["accept", "decline"]))
+
+
+class Decided(Schema):
+    """What became of it."""
+
+    state = fields.String(required=True)
+    credential = fields.Url(required=True, allow_none=True)
+
+
+@blueprint.route("/<token>")
+@blueprint.response(200, Claim, headers={"Cache-Control": {"schema": {"type": "string"}}})
+def get(token: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """What a claim link is for"""
+    try:
+        link, award = open_claim(token)
+    except Refused as refused:
+        raise _problem(refused) from None
+    return _claim(link, award), 200, {"Cache-Control": "no-store"}
+
+
+@blueprint.route("/<token>", methods=["POST"])
+@blueprint.arguments(Decision)
+@blueprint.response(200, Decided)
+def post(given: Mapping[str, Literal["accept", "decline"]], token: str) -> dict[str, str | None]:
+    """Take the badge, or decline it"""
+    try:
+        return {"credential": decide(token, given["decision"]), "state": STATES[given["decision"]]}
+    except Refused as refused:
+        raise _problem(refused) from None
+
+
+STATES = {"accept": "claimed", "decline": "declined"}
+
+
+def open_claim(token: str) -> tuple[Link, Award]:
+    """A link and its award, open or decided; Refused if the link leads nowhere (any more)."""
+    now = datetime.now(UTC)
+    with services().engine.connect() as connection:
+        link, award = issuing.look(connection, token, now)
+    refused = issuing.obstacle(link, award, now)
+    if refused and refused.why != "used":
+        raise refused
+    return link, award
+
+
+def decide(token: str, decision: Literal["accept", "decline"]) -> str | None:
+    """Carry out the learner's decision: the credential's address, or None; Refused if the link does not allow it."""
+    here, now = services(), datetime.now(UTC)
+    with here.engine.begin() as connection:
+        if decision == "decline":
+            issuing.decline(connection, token, now)
+            return None
+        id_ = issuing.accept(connection, token, issuer(), here.settings.secret_key, now)
+        return issuer().url(f"credentials/{id_}")
+
+
+def visible(award: Award) -> list[str]:
+    """What others see of a badge that is taken, and what not, in sentences."""
+    with services().engine.connect() as connection:
+        by_address = any(mbox for _, mbox in store.identities(connection, award.learner))
+    known = "e-mail address" if by_address else "identifier in the learning system"
+    return [
+        "Whoever you give its address to sees what the badge is, who awarded it, when, and until when it is valid.",
+        "The numbers of the learning records behind it are in it, not what the records say.",
+        f"Your name is not in it. Your {known} is, as a fingerprint: whoever knows it can check whose badge it is.",
+        "If the badge is ever withdrawn, everybody who checks it sees that.",
+    ]
+
+
+def _claim(link: Link, award: Award) -> dict[str, Any]:
+    about, image = award.achievement, image_path(award.achievement)
+    return {
+        "award": award.id,
+        "state": award.state,
+        "learner": award.learner_name,
+        "issuer": issuer().name,
+        "achievement": {
+            "id": issuer().url(f"achievements/{about.name}"),
+            "name": in_words(about.title),
+            "description": in_words(about.description),
+            "criteria": in_words(about.criteria),
+            "image": image and issuer().url(image),
+        },
+        "reason": issuing.reason(award),
+        "earned": award.happened,
+        "statements": award.statements,
+        "valid_until": award.expires,
+        "visible": visible(award),
+        "expires": link.expires,
+        "credential": credential_url(award),
+    }
+
+
+def _problem(refused: Refused) -> Problem:
+    return Problem(STATUS[refused.why], str(refused), why=refused.why)

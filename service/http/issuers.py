@@ -1,0 +1,86 @@
+"""What an issuer publishes for verifiers: its DID document, its keys, and the status lists."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+from flask import Response, abort, request
+from marshmallow import INCLUDE, Schema
+
+from service.badges import documents, issuing
+from service.badges.documents import SLUG, Document, Issuer
+from service.http.problems import Problem
+from service.http.resources import Blueprint
+from service.http.services import services
+from service.store import credentials as store
+
+blueprint = Blueprint("issuers", __name__, description="What verifiers of badges need")
+
+VC = "application/vc+ld+json"
+VC_FORMS = (VC, "application/vc", "application/ld+json", "application/json")
+
+
+class Published(Schema):
+    """A document of the Open Badges or W3C standards, as they define it."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+def issuer() -> Issuer:
+    """Who issues the badges of this service."""
+    settings = services().settings
+    return Issuer(SLUG, settings.issuer_name, settings.public_url)
+
+
+def published(content: bytes | Document, mimetype: str, cache: str = "no-cache") -> Response:
+    """A document for anybody, also for scripts of other sites, with an ETag; 304 where the reader has it already."""
+    body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+    response = Response(body, mimetype=mimetype, headers={"Access-Control-Allow-Origin": "*", "Cache-Control": cache})
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def form_of(*forms: str) -> str:
+    """Which of these media types the reader likes best, the first if all are alike; 406 if none."""
+    chosen = request.accept_mimetypes.best_match(forms) if request.accept_mimetypes else forms[0]
+    if chosen is None:
+        raise Problem(406, f"This can be had as {', '.join(forms)}.")
+    return chosen
+
+
+@blueprint.route("/issuers/<slug>/did.json")
+@blueprint.response(200, Published, content_type="application/did+ld+json", description="A did:web document")
+def did(slug: str) -> Response:
+    """The DID document of an issuer"""
+    if slug != SLUG:
+        abort(404)
+    with services().engine.connect() as connection:
+        keys = issuing.public_keys(connection, slug)
+    return published(documents.did_document(issuer(), keys), "application/did+ld+json", "public, max-age=60")
+
+
+@blueprint.route("/.well-known/jwks.json")
+@blueprint.response(200, Published, content_type="application/jwk-set+json", description="A JWK Set")
+def jwks() -> Response:
+    """The keys of the issuer as a JWK Set"""
+    with services().engine.connect() as connection:
+        keys = issuing.public_keys(connection, SLUG)
+    return published(documents.key_set(issuer(), keys), "application/jwk-set+json", "public, max-age=60")
+
+
+@blueprint.route(f"/status/<int(max={2**31 - 1}):number>")
+@blueprint.response(200, Published, content_type=VC, description="A signed BitstringStatusListCredential")
+def status(number: int) -> Response:
+    """Which credentials are revoked"""
+    now = datetime.now(UTC)
+    with services().engine.begin() as connection:
+        issuing.resign_dirty_lists(connection, issuer(), services().settings.secret_key, now)
+        body = store.list_body(connection, number)
+    if body is None:
+        abort(404)
+    response = published(body, form_of(*VC_FORMS), f"public, max-age={issuing.TTL_SECONDS}")
+    response.vary.add("Accept")
+    return response

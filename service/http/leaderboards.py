@@ -1,0 +1,296 @@
+"""Leaderboards: pages of a board and the lines around a learner, from Redis, or in SQL while Redis is away or empty."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlencode
+
+from flask import Response, jsonify, request
+from marshmallow import Schema, fields, validate
+from redis.exceptions import RedisError
+from sqlalchemy import Connection, Engine
+
+from service import boards
+from service.boards import InForce
+from service.core import windows
+from service.core.rule import Board
+from service.http.auth import requires
+from service.http.problems import Problem, log
+from service.http.resources import LARGEST, PAGE, Blueprint, in_words
+from service.http.services import services
+from service.store import scores
+from service.store.scores import Page
+
+blueprint = Blueprint(
+    "leaderboards", __name__, url_prefix="/api/v1/leaderboards", description="Who has how many points"
+)
+FRESH_SECONDS = 1.0
+T = TypeVar("T")
+
+
+class BoardsInForce:
+    """The boards in force, looked up again when they are a second old."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: tuple[float, InForce] | None = None
+
+    def now(self, fresh: bool = False) -> InForce:
+        known = self._known
+        if fresh or known is None or known[0] < monotonic():
+            with self._engine.connect() as connection:
+                known = (monotonic() + FRESH_SECONDS, boards.in_force(connection))
+            self._known = known
+        return known[1]
+
+
+class Seen(NamedTuple):
+    """A board in one period, as a request names it."""
+
+    number: int
+    board: Board
+    period: int
+    identity: str
+
+    @property
+    def label(self) -> str:
+        return windows.label(self.board.period, self.period)
+
+
+class Which(Schema):
+    """Which period."""
+
+    period = fields.String(
+        load_default="current",
+        metadata={
+            "description": "current, or a label like the board's own: 2026-11-22, 2026-W47, 2026-11, 2026-Q4, ever"
+        },
+    )
+
+
+class WhichPage(Which):
+    """Which lines of a board."""
+
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, PAGE))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 2**31))
+
+
+class WhichAround(Which):
+    """How many lines around a learner."""
+
+    n = fields.Integer(load_default=2, validate=validate.Range(0, PAGE // 2))
+
+
+class BoardInfo(Schema):
+    """A board."""
+
+    board = fields.String(required=True)
+    title = fields.String(required=True)
+    points = fields.String(required=True, metadata={"description": "which currency it counts"})
+    period = fields.String(required=True, metadata={"description": "day, week, month, quarter, year or ever"})
+    current = fields.String(required=True, metadata={"description": "the label of the current period"})
+    ties = fields.String(required=True, metadata={"description": "shared (1, 1, 3), dense (1, 1, 2) or first come"})
+    who = fields.String(required=True, metadata={"description": "everyone or opted_in"})
+
+
+class BoardList(Schema):
+    """Every board in force."""
+
+    boards = fields.List(fields.Nested(BoardInfo), required=True)
+
+
+class Ranked(Schema):
+    """Whose line it is."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True, allow_none=True)
+
+
+class StandingLine(Schema):
+    """A line of a board."""
+
+    rank = fields.Integer(required=True)
+    score = fields.Integer(required=True)
+    learner = fields.Nested(Ranked, required=True)
+
+
+class Leaderboard(Schema):
+    """Some lines of a board in one period."""
+
+    board = fields.String(required=True)
+    title = fields.String(required=True)
+    period = fields.String(required=True, metadata={"description": "the label of the period"})
+    total = fields.Integer(required=True, metadata={"description": "how many lines the board has"})
+    entries = fields.List(fields.Nested(StandingLine), required=True)
+
+
+ETAG_HEADERS = {"ETag": {"description": "for If-None-Match", "schema": {"type": "string"}}}
+LINK_HEADERS = {"Link": {"description": "RFC 8288: rel=prev and rel=next", "schema": {"type": "string"}}}
+UNCHANGED = {"responses": {"304": {"description": "Nothing has changed since the ETag in If-None-Match"}}}
+
+
+@blueprint.route("")
+@requires("read", "learner")
+@blueprint.response(200, BoardList)
+def every_board() -> dict[str, Any]:
+    """The boards in force"""
+    return {"boards": [_info(board) for board in services().boards.now().boards.values()]}
+
+
+@blueprint.route("/<board>")
+@requires("read", "learner")
+@blueprint.doc(**UNCHANGED)
+@blueprint.arguments(WhichPage, location="query")
+@blueprint.response(200, Leaderboard, headers=ETAG_HEADERS | LINK_HEADERS)
+def page(arguments: Mapping[str, Any], board: str) -> Response:
+    """A page of a board"""
+    seen, limit, offset = _seen(board, arguments["period"]), arguments["limit"], arguments["offset"]
+    key = (seen.number, seen.board, seen.period, limit, offset)
+
+    def in_redis() -> Page:
+        return boards.page(services().redis, *key)
+
+    def in_sql(connection: Connection) -> Page:
+        return scores.page(connection, *key)
+
+    response, found = _answered(seen, in_redis, in_sql)
+    if found is not None and (links := _links(seen, limit, offset, found.total)):
+        response.headers["Link"] = links
+    return response
+
+
+@blueprint.route(f"/<board>/around/<int(max={LARGEST}):learner>")
+@requires("read", "learner")
+@blueprint.doc(**UNCHANGED)
+@blueprint.arguments(WhichAround, location="query")
+@blueprint.response(200, Leaderboard, headers=ETAG_HEADERS)
+def around(arguments: Mapping[str, Any], board: str, learner: int) -> Response:
+    """A learner's line with the lines before and after it"""
+    seen = _seen(board, arguments["period"])
+    key = (seen.number, seen.board, seen.period, learner, arguments["n"])
+
+    def in_redis() -> Page | None:
+        return boards.around(services().redis, *key)
+
+    def in_sql(connection: Connection) -> Page | None:
+        return scores.around(connection, *key)
+
+    response, found = _answered(seen, in_redis, in_sql)
+    if found is None and response.status_code != 304:
+        raise Problem(404, f"Learner {learner} is not on the board {board!r} in {seen.label}.")
+    return response
+
+
+# --- from names to boards ---------------------------------------------------------------------------------------------
+
+
+def _seen(name: str, period: str) -> Seen:
+    for fresh in (False, True):
+        known = services().boards.now(fresh)
+        for number, board in known.boards.items():
+            if board.name == name:
+                return Seen(number, board, _period(board, period), known.identity)
+    raise Problem(404, f"No board is called {name!r}.")
+
+
+def _period(board: Board, label: str) -> int:
+    """The number of the period; 400 that says what is right for this board."""
+    current = _current(board)
+    if label == "current":
+        return current
+    try:
+        return windows.index_of_label(board.period, label)
+    except ValueError:
+        right = windows.label(board.period, current) + ("" if board.period == "ever" else ", or current")
+        wrong = f"the board {board.name!r} counts by {board.period}: write {right}"
+        raise Problem(400, f"?period: {wrong}.", errors=[{"path": "?period", "message": wrong}]) from None
+
+
+def _current(board: Board) -> int:
+    zone = windows.zone(board.time_zone) if board.time_zone else services().boards.now().zone
+    return windows.index(board.period, datetime.now(UTC), zone)
+
+
+def _info(board: Board) -> dict[str, str]:
+    return {
+        "board": board.name,
+        "title": in_words(board.title) or board.name,
+        "points": board.points,
+        "period": board.period,
+        "current": windows.label(board.period, _current(board)),
+        "ties": board.ties,
+        "who": board.who,
+    }
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def _answered(
+    seen: Seen, in_redis: Callable[[], Page | None], in_sql: Callable[[Connection], Page | None]
+) -> tuple[Response, Page | None]:
+    """The lines as a response; 304 where the caller has them. What Redis does not hold, SQL has with the same ranks.
+
+    The ETag is made before the lines are read: if they change in between it is too old, and the caller asks once more.
+    """
+    etag = None
+    try:
+        mark = boards.mark(services().redis, seen.identity, seen.number, seen.board, seen.period)
+        if mark is not None:
+            etag = _etag(mark, seen)
+            if request.if_none_match.contains_weak(etag):
+                return _private(Response(status=304), etag), None
+            return _written(seen, in_redis(), etag)
+    except RedisError as error:
+        log.warning("Redis is away; the board is read in SQL", error=str(error))
+    with services().engine.connect() as connection:
+        found = in_sql(connection)
+    return _written(seen, found, None)
+
+
+def _written(seen: Seen, found: Page | None, etag: str | None) -> tuple[Response, Page | None]:
+    response = jsonify(_body(seen, found))
+    if etag is None:
+        etag = hashlib.sha256(response.get_data()).hexdigest()[:24]
+        if request.if_none_match.contains_weak(etag):
+            return _private(Response(status=304), etag), found
+    return _private(response, etag), found
+
+
+def _body(seen: Seen, found: Page | None) -> dict[str, Any]:
+    total, standings = found or Page(0, ())
+    with services().engine.connect() as connection:
+        names = scores.names(connection, [standing.learner for standing in standings]) if standings else {}
+    lines = [
+        {"rank": rank, "score": points, "learner": {"id": str(learner), "name": names.get(learner)}}
+        for rank, points, learner in standings
+    ]
+    title = in_words(seen.board.title) or seen.board.name
+    return {"board": seen.board.name, "title": title, "period": seen.label, "total": total, "entries": lines}
+
+
+def _etag(mark: bytes, seen: Seen) -> str:
+    said = f"{seen.number} {seen.period} {in_words(seen.board.title)}".encode()
+    return hashlib.sha256(mark + b" " + said).hexdigest()[:24]
+
+
+def _private(response: Response, etag: str) -> Response:
+    response.set_etag(etag, weak=False)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.update(("Authorization", "Accept-Language"))
+    return response
+
+
+def _links(seen: Seen, limit: int, offset: int, total: int) -> str:
+    """The pages beside this one (RFC 8288)."""
+    beside = {}
+    if offset > 0:
+        beside["prev"] = max(0, offset - limit)
+    if offset + limit < total:
+        beside["next"] = offset + limit
+    query = {rel: urlencode({"period": seen.label, "limit": limit, "offset": at}) for rel, at in beside.items()}
+    return ", ".join(f'<{request.path}?{text}>; rel="{rel}"' for rel, text in query.items())

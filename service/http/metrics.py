@@ -1,0 +1,85 @@
+"""What Prometheus reads: requests by endpoint and status, statements that came, statements that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, request
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from service.http.services import services
+from service.store import profiles
+
+blueprint = Blueprint("metrics", __name__)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The counters of one application, in a registry of their own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.registry.register(FromDatabase(engine))
+        self._requests = Counter(
+            "plaudit_requests", "Requests answered", ("method", "endpoint", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "plaudit_request_seconds", "Time to answer", ("endpoint",), registry=self.registry, buckets=SECONDS
+        )
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+
+    def answered(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """Counts one request; `endpoint` is a name of the code, never the caller's text."""
+        counter = self._counters.get((method, endpoint, status))
+        if counter is None:
+            counter = self._counters[method, endpoint, status] = self._requests.labels(method, endpoint, str(status))
+        histogram = self._histograms.get(endpoint)
+        if histogram is None:
+            histogram = self._histograms[endpoint] = self._seconds.labels(endpoint)
+        counter.inc()
+        histogram.observe(seconds)
+
+
+class FromDatabase(Collector):
+    """What the database counts for all processes, read when Prometheus asks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing to check in advance: asking the database while the service starts could fail."""
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("plaudit_database_up", "1 if the database answers")
+        try:
+            with self._engine.connect() as connection:
+                intake = profiles.intake(connection)
+        except (DBAPIError, PoolTimeout):
+            up.add_metric((), 0)
+            yield up
+            return
+        up.add_metric((), 1)
+        yield up
+        came = CounterMetricFamily(
+            "plaudit_statements", "Statements that came, by what became of them", labels=("result",)
+        )
+        for result in ("received", "duplicates", "conflicts", "quarantined", "voided"):
+            came.add_metric((result,), getattr(intake, result))
+        yield came
+        yield GaugeMetricFamily("plaudit_pending_statements", "Stored and not yet evaluated", value=intake.pending)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Everything in the form that the caller accepts: OpenMetrics or Prometheus text."""
+    encode, media_type = choose_encoder(request.headers.get("Accept", ""))
+    return Response(encode(services().metrics.registry), content_type=media_type)

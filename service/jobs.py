@@ -1,0 +1,174 @@
+"""What RQ runs, and how it is woken: the queue carries wake-ups, never data, so losing Redis loses nothing.
+
+Whoever stores a statement sets a flag after the commit, and enqueues a drain only if the flag was not there. The drain
+takes the flag away first and reads the inbox afterwards, so whatever is stored after its last look has set the flag
+again. While statements keep coming one drain goes on taking them; an empty inbox ends it. A sweep looks every few
+seconds for what a crash or a lost Redis left behind.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
+from redis import Redis, RedisError
+from rq import Queue, SimpleWorker
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from service import boards, replay
+from service.badges.documents import SLUG, Issuer
+from service.badges.issuing import resign_dirty_lists
+from service.drain import Drain, Drained
+from service.recount import Changed
+from service.settings import Settings
+from service.store import inbox, outbox, scores
+from service.store.boards import in_force
+from service.store.engine import driver, engine
+
+QUEUE = "plaudit"
+WAKE = f"{boards.PREFIX}wake"
+WAKE_MS = 5000
+"""How long a wake-up is believed to be on its way."""
+SMALL_BATCH, LINGER_SECONDS = 200, 0.02
+"""After a batch this small a drain waits this long, so that the next one is worth its transaction."""
+LONGEST_DRAIN_SECONDS = 60.0
+SWEEP_SECONDS = 5.0
+TRIES = 5
+"""How often a batch is tried when another transaction was in its way."""
+
+log = structlog.get_logger(__name__)
+
+
+# --- waking -------------------------------------------------------------------------------------------------------
+
+
+def wake(redis: Redis) -> None:
+    """Makes sure that a drain will look at the inbox after this moment. Without Redis the sweep will see to it."""
+    try:
+        if redis.set(WAKE, b"1", nx=True, px=WAKE_MS):
+            Queue(QUEUE, connection=redis).enqueue(drain, result_ttl=0, failure_ttl=86400, job_timeout=600)
+    except RedisError as error:
+        log.warning("redis is away; the sweep will wake the worker", error=str(error))
+
+
+# --- working ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Here:
+    """What the jobs of this worker process work with."""
+
+    settings: Settings
+    engine: Engine
+    redis: Redis
+    drain: Drain
+
+
+_here: Here | None = None
+"""RQ calls jobs by name and hands them nothing, so it belongs to the process, which works for one database."""
+
+
+def work(settings: Settings) -> None:
+    """Runs jobs and the sweep until SIGTERM or SIGINT; a job that has begun is finished."""
+    global _here
+    base, redis = engine(settings.database_url), Redis.from_url(settings.redis_url)
+    _here = Here(settings, base, redis, Drain(base))
+    stop = threading.Event()
+    sweeper = threading.Thread(target=_sweeping, args=(_here, stop), name="sweep", daemon=True)
+    sweeper.start()
+    worker = SimpleWorker([Queue(QUEUE, connection=redis)], connection=redis, log_job_description=False)
+    try:
+        worker.work(logging_level="WARNING")
+    finally:
+        stop.set()
+        sweeper.join(timeout=10)
+
+
+def drain() -> None:
+    """The job: evaluates what is in the inbox until it is empty."""
+    assert _here is not None, "jobs run in `plaudit worker`"
+    _here.redis.delete(WAKE)
+    end = time.monotonic() + LONGEST_DRAIN_SECONDS
+    while (drained := drain_once(_here.drain, _here.engine, _here.redis)).statements:
+        if time.monotonic() > end:
+            wake(_here.redis)
+            return
+        if drained.statements < SMALL_BATCH:
+            time.sleep(LINGER_SECONDS)
+
+
+def drain_once(drain: Drain, engine: Engine, redis: Redis) -> Drained:
+    """One batch: evaluated, committed, projected. Tried again when another transaction was in the way."""
+    drained = _insisting(drain)
+    show(engine, redis, drained.changed)
+    return drained
+
+
+def _insisting(drain: Callable[[], Drained]) -> Drained:
+    for _ in range(TRIES - 1):
+        try:
+            return drain()
+        except DBAPIError as error:
+            if not isinstance(error.orig, DeadlockDetected | SerializationFailure | LockNotAvailable):
+                raise
+        except (DeadlockDetected, SerializationFailure, LockNotAvailable):
+            pass
+    return drain()
+
+
+def show(engine: Engine, redis: Redis, changed: Changed) -> None:
+    """Projects the scores that a transaction changed; what does not get through stays in the outbox for the sweep."""
+    if changed.outbox is None:
+        return
+    try:
+        with engine.connect() as connection:
+            names = in_force(connection).boards
+        boards.project(redis, names, changed.scores)
+    except RedisError as error:
+        log.warning("boards could not be written; the sweep will do it", error=str(error))
+        return
+    with engine.begin() as connection:
+        outbox.remove(driver(connection), [changed.outbox])
+
+
+# --- the sweep ----------------------------------------------------------------------------------------------------
+
+
+def _sweeping(here: Here, stop: threading.Event) -> None:
+    while not stop.wait(SWEEP_SECONDS):
+        try:
+            sweep(here.settings, here.engine, here.redis)
+        except Exception:  # the next sweep tries again; a worker must not end because a server was restarted
+            log.exception("the sweep failed")
+
+
+def sweep(settings: Settings, engine: Engine, redis: Redis) -> None:
+    """Mends what a crash or a lost Redis left, and goes on with whatever was interrupted."""
+    with engine.begin() as connection:
+        waiting = inbox.waiting(driver(connection))
+    if waiting:
+        wake(redis)
+    if boards.lost(engine, redis):
+        boards.rebuild(engine, redis)
+    _project_leftovers(engine, redis)
+    with engine.begin() as connection:
+        issuer = Issuer(SLUG, settings.issuer_name, settings.public_url)
+        resign_dirty_lists(connection, issuer, settings.secret_key, datetime.now(UTC))
+    replay.catch_up(engine, lambda changed: show(engine, redis, changed))
+
+
+def _project_leftovers(engine: Engine, redis: Redis) -> None:
+    with engine.begin() as connection:
+        left = outbox.waiting(driver(connection))
+        rows = scores.of_learners(connection, sorted({learner for _, learners in left for learner in learners}))
+        names = in_force(connection).boards
+    if left:
+        boards.project(redis, names, rows)
+        with engine.begin() as connection:
+            outbox.remove(driver(connection), [row for row, _ in left])

@@ -1,0 +1,186 @@
+"""The seam between what decides and what remembers: fold what a transaction touches, and book the difference.
+
+For each (rule, learner) that is touched, the fold is advanced when the new matches come after all others; in any
+other case, a late match or a void, it is folded again from its matches. Either way the ledger gets the difference
+between what is wanted and what is booked, and nothing is ever changed in it. Everything a transaction touches of a
+learner is guarded by the lock on the learner's row, taken in the order of ids, so transactions may run side by side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from service.core import evaluate
+from service.core.evaluate import Award, State
+from service.core.kinds import Setting
+from service.core.ledger import Booked, Line, differences
+from service.core.matching import Match
+from service.store import badges, folds, ledger, matches, outbox, scoring
+from service.store.engine import driver
+from service.store.folds import Standing
+from service.store.ledger import Entry
+from service.store.matches import Found, Group
+from service.store.scores import ScoreRow
+from service.world import People, World
+
+BADGE = "badge:"
+"""What units of badges start with."""
+
+
+class Changed(NamedTuple):
+    """The scores that a transaction changed, and the row of the outbox that says so."""
+
+    scores: Sequence[ScoreRow] = ()
+    outbox: int | None = None
+
+
+class Recount:
+    """Folds the groups that a transaction touches, and books the difference.
+
+    The learners of all groups are locked by whoever makes one.
+    """
+
+    def __init__(self, connection: Connection, here: World, people: People) -> None:
+        self.connection = connection
+        self.beneath = driver(connection)
+        self.here = here
+        self.people = people
+        self.entries: list[Entry] = []
+        self.booked: list[Entry] = []
+        self.standings: dict[Group, Standing] = {}
+
+    def add(self, found: Sequence[Found]) -> None:
+        """New matches: advances the groups where they come last, folds the others again."""
+        if not found:
+            return
+        repeated = matches.used_once(self.beneath, found)
+        matches.add(self.beneath, found)
+        groups = self._grouped(found)
+        known = folds.of_groups(self.beneath, [group for group in groups if self.here.counting[group[0]].remembers])
+        late = []
+        for group, new in groups.items():
+            standing = known.get(group)
+            if standing is None or (standing.happened, standing.statement) < (new[0].happened, new[0].statement):
+                self._advance(group, standing, new, repeated)
+            else:
+                late.append(group)
+        self.fold_again(late)
+
+    def remove(self, found: Sequence[Found]) -> None:
+        """Matches that are void: takes them out and folds their groups again."""
+        self._flush()
+        gone = [one for one in matches.remove(self.beneath, found) if self.here.counting[one[0]].folds]
+        self.fold_again(sorted({(rule, learner) for rule, learner, _ in gone if self.here.counting[rule].remembers}))
+        alone = {(rule, learner) for rule, learner, _ in gone if not self.here.counting[rule].remembers}
+        if alone:
+            self._book(dict.fromkeys(alone, ()), keys=[str(statement) for _, _, statement in gone])
+
+    def fold_again(self, groups: Sequence[Group]) -> None:
+        """Folds these groups from their first match, and books what the ledger has too little or too much."""
+        if not groups:
+            return
+        self._flush()
+        found = matches.of_groups(self.beneath, groups)
+        wanted: dict[Group, Sequence[Award]] = {}
+        for group in groups:
+            step = evaluate.fold(self._setting(group), found[group])
+            wanted[group] = step.awards
+            if found[group] and self.here.counting[group[0]].remembers:
+                self._stand(group, found[group][-1], step.state)
+        folds.remove(self.beneath, [group for group in groups if not found[group]])
+        self._book(wanted)
+
+    def book(self) -> Changed:
+        """Finishes: totals, scores, badges, and the row of the outbox that stands until the scores are projected."""
+        self._flush()
+        if not self.booked:
+            return Changed()
+        amounts: Counter[tuple[int, str]] = Counter()
+        for entry in self.booked:
+            if not entry.unit.startswith(BADGE):
+                amounts[entry.learner, entry.unit] += entry.amount
+        if amounts:
+            ledger.add_to_totals(self.beneath, amounts)
+        changes = [change for entry in self.booked if (change := self._badge_change(entry)) is not None]
+        if changes:
+            badges.settle(self.connection, changes)
+        scores = scoring.add(self.beneath, self.here.ruleset.boards, self.booked)
+        return Changed(scores, outbox.add(self.beneath, {score.learner for score in scores}))
+
+    def _grouped(self, found: Sequence[Found]) -> dict[Group, list[Match]]:
+        groups: dict[Group, list[Match]] = {}
+        for rule, match in found:
+            if self.here.counting[rule].folds:
+                groups.setdefault((rule, match.learner), []).append(match)
+        for new in groups.values():
+            new.sort(key=lambda match: (match.happened, match.statement))
+        return groups
+
+    def _setting(self, group: Group) -> Setting:
+        counting = self.here.counting[group[0]]
+        return counting.setting(counting.matcher.zone(self.people, group[1]))
+
+    def _advance(
+        self, group: Group, standing: Standing | None, new: Sequence[Match], repeated: set[tuple[int, int, bytes]]
+    ) -> None:
+        counting, setting = self.here.counting[group[0]], self._setting(group)
+        state = folds.decode(type(counting.rule.kind), standing.state) if standing else State()
+        for match in new:
+            key = (*group, match.once) if match.once is not None else None
+            step = evaluate.advance(setting, state, match, key in repeated)
+            if key is not None:
+                repeated.add(key)
+            state = step.state
+            if step.awards:
+                self._enter(group, {}, step.awards)
+        if counting.remembers:
+            self._stand(group, new[-1], state)
+
+    def _stand(self, group: Group, match: Match, state: State) -> None:
+        self.standings[group] = Standing(match.happened, match.statement, folds.encode(state))
+
+    def _book(self, wanted: Mapping[Group, Sequence[Award]], keys: Sequence[str] | None = None) -> None:
+        """The difference between these awards and what the ledger has of these groups (or of these keys in them)."""
+        have = ledger.booked(self.beneath, wanted, keys)
+        for group, awards in wanted.items():
+            self._enter(group, have[group], awards)
+
+    def _enter(self, group: Group, have: Mapping[Line, Booked], awards: Sequence[Award]) -> None:
+        counting = self.here.counting[group[0]]
+        for line, amount, statements, reason, corrects in differences(have, awards if counting.pays else ()):
+            version, (key, happened, unit) = counting.version.version, line
+            self.entries.append(
+                Entry(group[1], group[0], version, key, unit, amount, happened, statements, reason, corrects)
+            )
+
+    def _flush(self) -> None:
+        """Writes the states and entries gathered so far, so that queries see them."""
+        if self.standings:
+            folds.put(self.beneath, self.standings)
+            self.standings = {}
+        if self.entries:
+            ledger.add(self.beneath, self.entries)
+            self.booked += self.entries
+            self.entries = []
+
+    def _badge_change(self, entry: Entry) -> badges.BadgeChange | None:
+        if not entry.unit.startswith(BADGE):
+            return None
+        rule, achievement = self.here.counting[entry.rule].rule, entry.unit.removeprefix(BADGE)
+        stacked = any(grant.micro_credential == achievement for grant in rule.give)
+        return badges.BadgeChange(
+            entry.learner,
+            entry.rule,
+            entry.version,
+            entry.key,
+            achievement,
+            entry.amount > 0,
+            entry.happened,
+            entry.statements,
+            "micro_credential" if stacked else "badge",
+            rule.if_undone,
+        )

@@ -1,0 +1,1 @@
+"""Sample statements that `plaudit demo` pushes, and the story they are written from."""

@@ -1,0 +1,1 @@
+"""What remembers: the tables, and functions that take a connection."""

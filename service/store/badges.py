@@ -1,0 +1,299 @@
+"""Awards of badges in the database: offered and undone by the engine, decided about by learners through links.
+
+An award of a badge is one row for (learner, rule, key, achievement), whatever happens around it. `settle` is how the
+engine tells that an award has gained or lost its ground; everything else here is for the learner's decision. Locks are
+taken in one order: award, then status list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import Connection, Row, and_, insert, or_, select, text, update
+
+from service.core import windows
+from service.core.rule import Achievement, Duration, Text
+from service.store.credentials import mark_dirty
+from service.store.tables import (
+    badge_award,
+    claim_link,
+    credential,
+    document,
+    identifier,
+    learner,
+    rule,
+    rule_version,
+)
+
+LINK_LIFE = timedelta(days=30)
+
+State = Literal["offered", "claimed", "declined", "revoked", "expired"]
+
+
+# --- what the engine says -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BadgeChange:
+    """An award of a badge has gained its ground (`grounded`) or lost it, by the `version` of `rule` that says so."""
+
+    learner: int
+    rule: int
+    version: int
+    key: str
+    achievement: str
+    grounded: bool
+    happened: datetime
+    statements: tuple[UUID, ...] = ()
+    kind: Literal["badge", "micro_credential"] = "badge"
+    if_undone: Literal["revoke", "keep", "ask"] = "ask"
+
+
+_CHANGES = """
+    FROM jsonb_to_recordset(CAST(:changes AS jsonb)) AS change(learner bigint, rule int, version int, key text,
+         achievement text, kind text, happened timestamptz, statements uuid[], if_undone text)
+"""
+
+_OFFER = text(f"""
+    INSERT INTO badge_award (learner, rule, version, key, achievement, kind, happened, statements)
+    SELECT learner, rule, version, key, achievement, kind, happened, statements {_CHANGES}
+    ON CONFLICT (learner, rule, key, achievement) DO UPDATE SET
+        version = excluded.version, kind = excluded.kind,
+        happened = excluded.happened, statements = excluded.statements,
+        undone = NULL, review = false,
+        state = CASE WHEN badge_award.undone IS NOT NULL AND badge_award.state = 'revoked'
+                     THEN 'offered' ELSE badge_award.state END,
+        credential = CASE WHEN badge_award.undone IS NOT NULL AND badge_award.state = 'revoked'
+                          THEN NULL ELSE badge_award.credential END
+""")
+
+_UNDO = text(f"""
+    WITH change AS (SELECT * {_CHANGES}),
+    lost AS (
+        UPDATE badge_award SET undone = now(),
+            review = (state = 'claimed' AND change.if_undone = 'ask'),
+            state = CASE WHEN state = 'claimed' AND change.if_undone = 'revoke' THEN 'revoked' ELSE state END
+        FROM change
+        WHERE badge_award.learner = change.learner AND badge_award.rule = change.rule AND badge_award.key = change.key
+          AND badge_award.achievement = change.achievement AND undone IS NULL
+        RETURNING badge_award.credential, badge_award.state
+    )
+    UPDATE credential SET revoked = now(), revoked_because = 'what it was awarded for was withdrawn'
+    FROM lost WHERE lost.state = 'revoked' AND credential.id = lost.credential AND credential.revoked IS NULL
+    RETURNING credential.status_list
+""")  # noqa: S608 - no value is written into it
+
+
+def settle(connection: Connection, changes: Sequence[BadgeChange]) -> None:
+    """Offer what has gained its ground and undo what has lost it; of several changes of one award the last one holds.
+
+    What was not claimed simply is no offer any more. What was claimed is revoked, kept, or marked for an admin's
+    review, as the rule's `if_undone` says. Status lists are marked to be signed again, not signed. At most three
+    statements, however many changes there are.
+    """
+    last = {(change.learner, change.rule, change.key, change.achievement): change for change in changes}
+    ordered = [last[award] for award in sorted(last)]
+    if gained := [change for change in ordered if change.grounded]:
+        connection.execute(_OFFER, {"changes": _recordset(gained)})
+    if lost := [change for change in ordered if not change.grounded]:
+        mark_dirty(connection, connection.execute(_UNDO, {"changes": _recordset(lost)}).scalars())
+
+
+def _recordset(changes: Iterable[BadgeChange]) -> str:
+    return json.dumps(
+        [
+            {
+                **{name: getattr(change, name) for name in ("learner", "rule", "version", "key", "achievement")},
+                "kind": change.kind,
+                "happened": change.happened.isoformat(),
+                "statements": [str(statement) for statement in change.statements],
+                "if_undone": change.if_undone,
+            }
+            for change in changes
+        ]
+    )
+
+
+# --- what a learner has ---------------------------------------------------------------------------------------------
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What the version of the rule that gave an award says about it."""
+
+    name: str = ""
+    title: Text = ""
+    how_to_earn: Text = ""
+    expires: Duration | None = None
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True)
+class Award:
+    """An award of a badge with everything that a claim needs to know."""
+
+    id: UUID
+    learner: int
+    learner_name: str | None
+    achievement: Achievement
+    said: Said
+    happened: datetime
+    statements: tuple[UUID, ...]
+    state: State
+    standing: bool
+    review: bool
+    credential: UUID | None
+    expires: datetime | None
+
+
+def awards_of(connection: Connection, learner_id: int, now: datetime) -> list[Award]:
+    """What this learner was offered and what became of it, newest first, without offers that lost their ground."""
+    shown = or_(badge_award.c.undone.is_(None), badge_award.c.state.in_(("claimed", "revoked")))
+    rows = connection.execute(
+        _AWARDS.where(badge_award.c.learner == learner_id, shown).order_by(
+            badge_award.c.happened.desc(), badge_award.c.id
+        )
+    )
+    return [_award(row, now) for row in rows]
+
+
+def award(connection: Connection, id_: UUID, now: datetime, *, lock: bool = False) -> Award | None:
+    """The award with this id; with `lock` nobody else decides about it before this transaction ends."""
+    if lock:
+        connection.execute(select(badge_award.c.id).where(badge_award.c.id == id_).with_for_update())
+    row = connection.execute(_AWARDS.where(badge_award.c.id == id_)).one_or_none()
+    return None if row is None else _award(row, now)
+
+
+def achievement(connection: Connection, name: str) -> Achievement | None:
+    """The achievement in force under this name."""
+    found = connection.execute(
+        select(document.c.resolved).where(document.c.kind == "achievement", document.c.name == name)
+    ).scalar_one_or_none()
+    return None if found is None else msgspec.json.decode(found, type=Achievement)
+
+
+def image(connection: Connection, name: str) -> tuple[bytes, str] | None:
+    """The image of an achievement and its media type."""
+    row = connection.execute(
+        select(document.c.image, document.c.image_type).where(
+            document.c.kind == "achievement", document.c.name == name, document.c.image.is_not(None)
+        )
+    ).one_or_none()
+    return None if row is None else (row.image, row.image_type)
+
+
+def identities(connection: Connection, learner_id: int) -> list[tuple[str, str | None]]:
+    """The identifiers of a learner: key, and the address where it is known; known addresses first."""
+    rows = connection.execute(
+        select(identifier.c.key, identifier.c.mbox)
+        .where(identifier.c.learner == learner_id)
+        .order_by(identifier.c.mbox.is_(None), identifier.c.key)
+    )
+    return [(row.key, row.mbox) for row in rows]
+
+
+_AWARDS = (
+    select(
+        badge_award,
+        learner.c.name.label("learner_name"),
+        rule.c.name.label("rule_name"),
+        rule_version.c.resolved.label("said"),
+        document.c.resolved.label("about"),
+        credential.c.expires.label("until"),
+    )
+    .select_from(badge_award)
+    .outerjoin(learner, learner.c.id == badge_award.c.learner)
+    .outerjoin(rule, rule.c.id == badge_award.c.rule)
+    .outerjoin(
+        rule_version,
+        and_(rule_version.c.rule == badge_award.c.rule, rule_version.c.version == badge_award.c.version),
+    )
+    .outerjoin(document, and_(document.c.kind == "achievement", document.c.name == badge_award.c.achievement))
+    .outerjoin(credential, credential.c.id == badge_award.c.credential)
+)
+
+
+def _award(row: Row[Any], now: datetime) -> Award:
+    said = msgspec.json.decode(row.said, type=Said) if row.said else Said(name=row.rule_name or "")
+    expires = row.until if row.credential else expiry(row.happened, said.expires, said.time_zone)
+    over = expires is not None and expires <= now and row.state in ("offered", "claimed")
+    return Award(
+        id=row.id,
+        learner=row.learner,
+        learner_name=row.learner_name,
+        achievement=_about(row, said),
+        said=said,
+        happened=row.happened,
+        statements=tuple(row.statements),
+        state="expired" if over else row.state,
+        standing=row.undone is None,
+        review=row.review,
+        credential=row.credential,
+        expires=expires,
+    )
+
+
+def _about(row: Row[Any], said: Said) -> Achievement:
+    """The achievement; where its document was taken away, what the rule says stands in for it."""
+    if row.about:
+        return msgspec.json.decode(row.about, type=Achievement)
+    kind = "MicroCredential" if row.kind == "micro_credential" else "Badge"
+    title = said.title or row.achievement
+    return Achievement(row.achievement, title, said.how_to_earn or title, said.how_to_earn or title, type=kind)
+
+
+def expiry(happened: datetime, life: Duration | None, zone: str | None) -> datetime | None:
+    """When an award that was earned at `happened` ends; None: never, or beyond the calendar."""
+    if life is None:
+        return None
+    try:
+        return windows.before(happened, Duration(-life.amount, life.unit), ZoneInfo(zone or "UTC")).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return None
+
+
+# --- links and decisions --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to claim one award: whoever holds the token may decide about it, once, until it expires."""
+
+    award: UUID
+    expires: datetime
+    used: datetime | None
+
+
+def make_link(connection: Connection, award_id: UUID, now: datetime) -> tuple[str, datetime]:
+    """A new token for this award, of which only the hash is kept, and when it expires."""
+    token, expires = secrets.token_urlsafe(32), now + LINK_LIFE
+    connection.execute(insert(claim_link).values(hash=_hashed(token), award=award_id, created=now, expires=expires))
+    return token, expires
+
+
+def link(connection: Connection, token: str) -> Link | None:
+    row = connection.execute(
+        select(claim_link.c.award, claim_link.c.expires, claim_link.c.used).where(claim_link.c.hash == _hashed(token))
+    ).one_or_none()
+    return None if row is None else Link(row.award, row.expires, row.used)
+
+
+def decide(
+    connection: Connection, token: str, award_id: UUID, state: Literal["claimed", "declined"], now: datetime
+) -> None:
+    """Write down what was decided and use up the link it was decided by."""
+    connection.execute(update(badge_award).where(badge_award.c.id == award_id).values(state=state, decided=now))
+    connection.execute(update(claim_link).where(claim_link.c.hash == _hashed(token)).values(used=now))
+
+
+def _hashed(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="replace")).digest()

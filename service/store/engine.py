@@ -1,0 +1,32 @@
+"""The way to PostgreSQL: an engine, and the driver connection beneath it for the statements that must be fast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import make_url
+
+Driver = psycopg.Connection[Any]
+
+
+def engine(database_url: str, pool_size: int = 8) -> Engine:
+    """An engine for a `postgresql://` URL. Connections are checked before use, so a restarted server is no error."""
+    url = make_url(database_url).set(drivername="postgresql+psycopg")
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=5,
+        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=60s"},
+    )
+
+
+def driver(connection: Connection) -> Driver:
+    """The psycopg connection beneath, in the same transaction, which must have begun so that the engine knows of it."""
+    assert connection.in_transaction(), "begin the transaction first: with engine.begin() as connection"
+    beneath = connection.connection.driver_connection
+    assert isinstance(beneath, psycopg.Connection)
+    return beneath

@@ -1,0 +1,76 @@
+"""What is stored and not yet evaluated: claiming a batch, and what a voiding statement must know of its target.
+
+Claims skip what another drain holds, so any number of drains run side by side. A voiding statement waits until nobody
+is evaluating its target: either the target's matches are there by then, or the target will find the void, which was
+written with the voiding statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from service.core.statement import Fact, read
+from service.store.engine import Driver
+
+CLAIM = """
+WITH claimed AS (
+    DELETE FROM inbox
+    WHERE seq = ANY(ARRAY(SELECT seq FROM inbox ORDER BY seq LIMIT %b FOR UPDATE SKIP LOCKED))
+    RETURNING statement
+)
+SELECT s.id, source.name, source.capture, s.received, s.raw, EXISTS (SELECT FROM void v WHERE v.target = s.id)
+FROM claimed JOIN statement s ON s.id = claimed.statement LEFT JOIN source ON source.id = s.source
+"""
+
+
+class Claimed(NamedTuple):
+    """A statement to evaluate. voided: a voiding statement for it has been stored, whichever came first."""
+
+    fact: Fact
+    voided: bool
+
+
+def claim(connection: Driver, limit: int) -> list[Claimed]:
+    """Takes up to `limit` statements out of the inbox, oldest first; they are back if the transaction fails."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(CLAIM, [limit])
+        return [claimed(*row) for row in cursor]
+
+
+def claimed(
+    statement: UUID, source: str | None, capture: str | None, received: datetime, raw: bytes, voided: bool
+) -> Claimed:
+    """A row of (id, source, capture, received, raw, voided) as a fact."""
+    fact = read(raw, received, source or "", capture or "xapi")
+    if fact.id != statement:  # it came without an id of its own
+        fact = Fact(statement, fact.happened, fact.source, fact.capture, fact.statement)
+    return Claimed(fact, voided)
+
+
+def targets(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
+    """The statements with these ids that have been evaluated, once nobody is at work on them any more.
+
+    Those still in the inbox are left out: whoever takes them from there will find them voided.
+    """
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(
+            "SELECT statement FROM inbox WHERE seq IN (SELECT seq FROM statement WHERE id = ANY(%b::uuid[])) "
+            "ORDER BY seq FOR UPDATE",
+            [list(ids)],
+        )
+        waiting = {statement for (statement,) in cursor.fetchall()}
+        cursor.execute(
+            "SELECT s.id, source.name, source.capture, s.received, s.raw, true "
+            "FROM statement s LEFT JOIN source ON source.id = s.source WHERE s.id = ANY(%b::uuid[])",
+            [sorted(set(ids) - waiting)],
+        )
+        return [claimed(*row).fact for row in cursor]
+
+
+def waiting(connection: Driver) -> bool:
+    """Whether anything is stored and not yet evaluated."""
+    row = connection.execute("SELECT EXISTS (SELECT FROM inbox)").fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,87 @@
+"""The ledger: lines that are only ever added, and the sums over them that people look at.
+
+A line is an amount of one unit: a currency, or `badge:<achievement>` with +1 or -1. What an award comes to is the sum
+of its lines by (key, event time, unit), so a correction is one more line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from service.core.ledger import Booked, Line
+from service.store.engine import Driver
+from service.store.matches import Group
+
+
+class Entry(NamedTuple):
+    """A line to be added. corrects: the id of the line it takes back or mends."""
+
+    learner: int
+    rule: int
+    version: int
+    key: str
+    unit: str
+    amount: int
+    happened: datetime
+    statements: tuple[UUID, ...]
+    reason: str | None = None
+    corrects: int | None = None
+
+
+INSERT = """
+INSERT INTO entry (learner, rule, version, key, unit, amount, happened, statements, reason, corrects)
+SELECT learner, rule, version, key, unit, amount, happened, string_to_array(statements, ' ')::uuid[], reason, corrects
+FROM unnest(%b::bigint[], %b::int[], %b::int[], %b::text[], %b::text[], %b::bigint[], %b::timestamptz[], %b::text[],
+            %b::text[], %b::bigint[])
+     WITH ORDINALITY AS new (learner, rule, version, key, unit, amount, happened, statements, reason, corrects, place)
+ORDER BY place
+"""
+
+
+def add(connection: Driver, entries: Sequence[Entry]) -> None:
+    """Adds the lines, in this order."""
+    columns = [list(column) for column in zip(*entries, strict=True)]
+    columns[7] = [" ".join(map(str, statements)) for statements in columns[7]]
+    connection.execute(INSERT, columns, binary=True)
+
+
+def booked(
+    connection: Driver, groups: Iterable[Group], keys: Iterable[str] | None = None
+) -> dict[Group, dict[Line, Booked]]:
+    """What the ledger says of these groups, sums of nothing left out. keys: only the awards with these keys."""
+    ordered = sorted(groups)
+    sums: dict[Group, dict[Line, Booked]] = {group: {} for group in ordered}
+    cursor = connection.execute(
+        "SELECT e.rule, e.learner, e.key, e.happened, e.unit, e.amount, e.id, e.statements "
+        "FROM unnest(%b::int[], %b::bigint[]) AS g (rule, learner) JOIN entry e USING (rule, learner) "
+        "WHERE %b::text[] IS NULL OR e.key = ANY(%b::text[]) ORDER BY e.id",
+        [
+            [rule for rule, _ in ordered],
+            [learner for _, learner in ordered],
+            *[None if keys is None else list(keys)] * 2,
+        ],
+        binary=True,
+    )
+    for rule, learner, key, happened, unit, amount, entry, statements in cursor:
+        lines, line = sums[rule, learner], Line(key, happened, unit)
+        before = lines[line].amount if line in lines else 0
+        lines[line] = Booked(before + amount, entry, tuple(statements))
+    return {group: {line: booked for line, booked in lines.items() if booked.amount} for group, lines in sums.items()}
+
+
+def add_to_totals(connection: Driver, amounts: Mapping[tuple[int, str], int]) -> None:
+    """Adds to what learners have in all, by (learner, currency). The learners are locked by the caller."""
+    ordered = sorted(amounts.items())
+    connection.execute(
+        "INSERT INTO total AS old (learner, unit, amount) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[]) "
+        "ON CONFLICT (learner, unit) DO UPDATE SET amount = old.amount + excluded.amount",
+        [
+            [learner for (learner, _), _ in ordered],
+            [unit for (_, unit), _ in ordered],
+            [amount for _, amount in ordered],
+        ],
+        binary=True,
+    )

@@ -1,0 +1,106 @@
+"""The matches of rules: which statement fulfils which rule for whom. What folds are made from, and made again from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import LiteralString, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from service.core.matching import Match
+from service.store.engine import Driver
+
+Group = tuple[int, int]
+"""(rule, learner): what folds, locks and awards go by."""
+
+
+class Found(NamedTuple):
+    """A match of one rule."""
+
+    rule: int
+    match: Match
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[str | None, tuple[str, ...]]).decode
+
+INSERT = """
+INSERT INTO {table} (rule, learner, happened, statement, once, detail)
+SELECT * FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::bytea[], %b::bytea[])
+ON CONFLICT DO NOTHING
+"""
+
+
+def add(connection: Driver, found: Sequence[Found], table: LiteralString = "match") -> None:
+    """Writes the matches, into `match` or a table like it; those that are there already stay as they are."""
+    ordered = sorted(found, key=lambda one: (one.rule, one.match.learner, one.match.happened, one.match.statement))
+    columns = [
+        [rule for rule, _ in ordered],
+        [match.learner for _, match in ordered],
+        [match.happened for _, match in ordered],
+        [match.statement for _, match in ordered],
+        [match.once for _, match in ordered],
+        [_detail(match) for _, match in ordered],
+    ]
+    connection.execute(INSERT.format(table=table), columns, binary=True)
+
+
+def _detail(match: Match) -> bytes | None:
+    if match.different is None and not match.counterparts:
+        return None
+    return _encode((match.different, match.counterparts))
+
+
+def remove(connection: Driver, found: Sequence[Found]) -> set[tuple[int, int, UUID]]:
+    """Takes the matches out again; answers (rule, learner, statement) of those that were there."""
+    cursor = connection.execute(
+        "DELETE FROM match m USING unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[]) "
+        "AS gone (rule, learner, happened, statement) WHERE m.rule = gone.rule AND m.learner = gone.learner "
+        "AND m.happened = gone.happened AND m.statement = gone.statement RETURNING m.rule, m.learner, m.statement",
+        [
+            [rule for rule, _ in found],
+            [match.learner for _, match in found],
+            [match.happened for _, match in found],
+            [match.statement for _, match in found],
+        ],
+        binary=True,
+    )
+    return set(cursor.fetchall())
+
+
+def of_groups(connection: Driver, groups: Sequence[Group]) -> dict[Group, list[Match]]:
+    """All matches of these groups, each group's in the order of (event time, statement id)."""
+    matches: dict[Group, list[Match]] = {group: [] for group in groups}
+    cursor = connection.execute(
+        "SELECT m.rule, m.learner, m.happened, m.statement, m.once, m.detail "
+        "FROM unnest(%b::int[], %b::bigint[]) AS g (rule, learner) JOIN match m USING (rule, learner) "
+        "ORDER BY m.rule, m.learner, m.happened, m.statement",
+        [[rule for rule, _ in groups], [learner for _, learner in groups]],
+        binary=True,
+    )
+    for rule, *columns in cursor:
+        match = from_row(*columns)
+        matches[rule, match.learner].append(match)
+    return matches
+
+
+def from_row(learner: int, happened: datetime, statement: UUID, once: bytes | None, detail: bytes | None) -> Match:
+    """A match from the columns of its row."""
+    different, counterparts = _decode(detail) if detail is not None else (None, ())
+    return Match(learner, happened, statement, once, different, counterparts)
+
+
+def used_once(connection: Driver, found: Iterable[Found]) -> set[tuple[int, int, bytes]]:
+    """Which of these (rule, learner, once) have a match in the table."""
+    keys = sorted({(rule, match.learner, match.once) for rule, match in found if match.once is not None})
+    if not keys:
+        return set()
+    cursor = connection.execute(
+        "SELECT k.rule, k.learner, k.once FROM unnest(%b::int[], %b::bigint[], %b::bytea[]) AS k (rule, learner, once) "
+        "WHERE EXISTS (SELECT FROM match m WHERE m.rule = k.rule AND m.learner = k.learner AND m.once = k.once)",
+        [list(column) for column in zip(*keys, strict=True)],
+        binary=True,
+    )
+    return set(cursor.fetchall())

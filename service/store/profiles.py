@@ -1,0 +1,138 @@
+"""What the pages about one learner say: who they are, what they have, and the lines of their ledger, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, func, literal, select, update
+
+from service.core.rule import Text
+from service.store.tables import (
+    entry,
+    identifier,
+    inbox,
+    intake_count,
+    learner,
+    rule,
+    rule_version,
+    statement,
+    total,
+    void,
+)
+
+CHOSEN = datetime(9999, 12, 31, tzinfo=UTC)
+"""The event time of a name that somebody chose: no statement is ever newer."""
+
+
+class Profile(NamedTuple):
+    """A learner, and what they have of each currency."""
+
+    id: int
+    name: str | None
+    time_zone: str | None
+    opted_in: bool
+    points: Mapping[str, int]
+
+
+class Line(NamedTuple):
+    """A line of the ledger with the name of its rule and the title that the rule had then."""
+
+    id: int
+    rule: str
+    title: Text
+    version: int
+    unit: str
+    amount: int
+    happened: datetime
+    booked: datetime
+    reason: str | None
+    statements: Sequence[Any]
+    corrects: int | None
+
+
+class Intake(NamedTuple):
+    """How many statements came, and what became of them."""
+
+    received: int
+    duplicates: int
+    conflicts: int
+    quarantined: int
+    voided: int
+    pending: int
+
+
+class _Titled(Struct):
+    title: Text = ""
+
+
+_title = msgspec.json.Decoder(_Titled).decode
+
+
+def by_identifier(connection: Connection, key: str) -> int | None:
+    """The learner that has this identifier key."""
+    return connection.scalar(select(identifier.c.learner).where(identifier.c.key == key))
+
+
+def profile(connection: Connection, number: int) -> Profile | None:
+    """The learner of this number, if there is one."""
+    told = (learner.c.id, learner.c.name, learner.c.time_zone, learner.c.opted_in)
+    row = connection.execute(select(*told).where(learner.c.id == number)).one_or_none()
+    if row is None:
+        return None
+    amounts = select(total.c.unit, total.c.amount).where(total.c.learner == number, total.c.unit.not_like("badge:%"))
+    points = {"points": 0} | {found.unit: found.amount for found in connection.execute(amounts.order_by(total.c.unit))}
+    return Profile(*row, points)
+
+
+def lock(connection: Connection, number: int) -> Profile | None:
+    """The learner of this number, locked until the transaction ends."""
+    connection.execute(select(learner.c.id).where(learner.c.id == number).with_for_update())
+    return profile(connection, number)
+
+
+def change(connection: Connection, number: int, changes: Mapping[str, Any]) -> None:
+    """Writes `time_zone`, `opted_in` or `name`. A chosen name stays; none follows what statements say again."""
+    values = dict(changes)
+    if "name" in values:
+        values["name_happened"] = None if values["name"] is None else CHOSEN
+    connection.execute(update(learner).where(learner.c.id == number).values(values))
+
+
+def ledger(connection: Connection, number: int, limit: int, before: int | None) -> list[Line]:
+    """Up to `limit` lines of a learner's ledger, the line booked last first; `before`: only lines older than that."""
+    lines = (
+        select(
+            entry.c.id,
+            rule.c.name,
+            rule_version.c.resolved,
+            *(entry.c[name] for name in ("version", "unit", "amount", "happened", "booked", "reason", "statements")),
+            entry.c.corrects,
+        )
+        .join(rule, rule.c.id == entry.c.rule)
+        .outerjoin(rule_version, (rule_version.c.rule == entry.c.rule) & (rule_version.c.version == entry.c.version))
+        .where(entry.c.learner == number, literal(True) if before is None else entry.c.id < before)
+        .order_by(entry.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        Line(line, name, _title(resolved).title if resolved else "", *rest)
+        for line, name, resolved, *rest in connection.execute(lines)
+    ]
+
+
+def intake(connection: Connection) -> Intake:
+    """How many statements came since the beginning. A void counts once its target is here; voiding a void is none."""
+    sums = (func.coalesce(func.sum(intake_count.c[name]), 0) for name in Intake._fields[:4])
+    counted = connection.execute(select(*sums)).one()
+    voided = connection.scalar(
+        select(func.count(void.c.target.distinct()))
+        .join(statement, statement.c.id == void.c.target)
+        .where(void.c.target.not_in(select(void.c.voider)))
+    )
+    pending = connection.scalar(select(func.count()).select_from(inbox))
+    received, duplicates, conflicts, quarantined = map(int, counted)
+    return Intake(received, duplicates, conflicts, quarantined, voided or 0, pending or 0)

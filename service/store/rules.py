@@ -1,0 +1,243 @@
+"""The rules in force: versions of rules, achievements, boards; and the one number that grows when any of it changes.
+
+Drains hold the lock of the ruleset shared, whoever changes it holds it alone; so a drain works from beginning to end
+with the rules it has loaded, and a change finds nobody half way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+from psycopg import sql
+
+from service.core.rule import Achievement, Board, Rule
+from service.store import scoring
+from service.store.engine import Driver
+from service.store.scoring import Counted
+
+LOCK = 7_351_001
+"""Number of the advisory lock of the ruleset."""
+
+
+class Version(NamedTuple):
+    """A version of a rule that is evaluated.
+
+    until: when the rule was retired. phase: how far history has been counted again: matching, folding, done.
+    """
+
+    number: int
+    version: int
+    rule: Rule
+    since: datetime | None
+    until: datetime | None
+    phase: str
+
+
+class Ruleset(NamedTuple):
+    """What is in force, with the generation it is."""
+
+    generation: int
+    zone: ZoneInfo
+    versions: tuple[Version, ...]
+    boards: tuple[Counted, ...]
+
+
+class Documents(Protocol):
+    """What `service.core.language.load` reads from a rules directory, as far as the store keeps it."""
+
+    @property
+    def rules(self) -> Sequence[Rule]: ...
+    @property
+    def achievements(self) -> Sequence[Achievement]: ...
+    @property
+    def boards(self) -> Sequence[Board]: ...
+    @property
+    def text(self) -> Mapping[tuple[str, str], str]: ...
+    @property
+    def images(self) -> Mapping[str, tuple[bytes, str]]: ...
+
+
+def share(connection: Driver) -> int:
+    """Keeps the ruleset as it is until the transaction ends; answers its generation."""
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%b)", [LOCK])
+    row = connection.execute("SELECT generation FROM ruleset").fetchone()
+    return row[0] if row else 0
+
+
+def in_force(connection: Driver) -> Ruleset:
+    """The latest version of every rule that is evaluated, and the boards."""
+    row = connection.execute("SELECT generation, time_zone FROM ruleset").fetchone()
+    generation, zone = (row[0], ZoneInfo(row[1])) if row else (0, ZoneInfo("UTC"))
+    versions = tuple(_versions(connection))
+    return Ruleset(generation, zone, versions, tuple(_boards(connection, versions, zone)))
+
+
+def _versions(connection: Driver) -> Iterable[Version]:
+    decode = msgspec.json.Decoder(Rule).decode
+    for number, version, resolved, since, until, phase in connection.execute(
+        "SELECT DISTINCT ON (rule) rule, version, resolved, since, until, phase FROM rule_version "
+        "ORDER BY rule, version DESC"
+    ):
+        yield Version(number, version, decode(resolved), since, until, phase)
+
+
+def _boards(connection: Driver, versions: Sequence[Version], zone: ZoneInfo) -> Iterable[Counted]:
+    decode = msgspec.json.Decoder(Board).decode
+    for number, resolved in connection.execute(
+        "SELECT board.id, resolved FROM document JOIN board USING (name) WHERE kind = 'board' ORDER BY board.id"
+    ):
+        board = decode(resolved)
+        yield Counted(number, board, _rules_of(board, versions), ZoneInfo(board.time_zone) if board.time_zone else zone)
+
+
+def _rules_of(board: Board, versions: Sequence[Version]) -> frozenset[int] | None:
+    if board.tagged is not None:
+        return frozenset(version.number for version in versions if board.tagged in version.rule.tags)
+    if board.from_rules is not None:
+        return frozenset(version.number for version in versions if version.rule.name in board.from_rules)
+    return None
+
+
+# --- changing what is in force ------------------------------------------------------------------------------------
+
+
+def apply(connection: Driver, documents: Documents, zone: ZoneInfo, now: datetime) -> list[str]:
+    """Puts these documents in force as a whole, in the caller's transaction; answers what changed, a line each.
+
+    zone: the service's own, for days where neither rule nor learner says otherwise.
+    A rule that changed becomes a new version and is counted again over all history. One that is not among the documents
+    is retired: it keeps what it gave.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
+    connection.execute("INSERT INTO ruleset (id, time_zone) VALUES (1, %b) ON CONFLICT DO NOTHING", [zone.key])
+    moved = connection.execute(
+        "UPDATE ruleset SET time_zone = %b WHERE time_zone <> %b RETURNING id", [zone.key, zone.key]
+    ).fetchone()
+    changed = [*_apply_rules(connection, documents, now), *_apply_others(connection, documents)]
+    if moved:
+        connection.execute("UPDATE rule_version SET phase = 'matching' WHERE until IS NULL")
+        changed.append(f"time zone {zone.key}: every rule is counted again")
+    forget(connection)
+    _apply_boards(connection)
+    if changed:
+        connection.execute("UPDATE ruleset SET generation = generation + 1")
+    return changed
+
+
+def _apply_rules(connection: Driver, documents: Documents, now: datetime) -> Iterable[str]:
+    known = {version.rule.name: version for version in _versions(connection)}
+    history = connection.execute("SELECT FROM statement LIMIT 1").fetchone() is not None
+    for rule in documents.rules:
+        before = known.pop(rule.name, None)
+        if rule.status == "draft":
+            continue
+        if rule.status == "retired":
+            yield from _retire(connection, before, now)
+        elif before is None or before.until is not None or before.rule != rule:
+            yield _put_version(
+                connection, rule, documents.text["rule", rule.name], before, "matching" if history else "done"
+            )
+        else:
+            _put_text(connection, before, documents.text["rule", rule.name])
+    for before in known.values():
+        yield from _retire(connection, before, now)
+
+
+def _put_version(connection: Driver, rule: Rule, text: str, before: Version | None, phase: str) -> str:
+    version = before.version + 1 if before else 1
+    row = connection.execute(
+        "INSERT INTO rule (name) VALUES (%b) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+        [rule.name],
+    ).fetchone()
+    assert row is not None
+    connection.execute("UPDATE rule_version SET phase = 'done' WHERE rule = %b", [row[0]])
+    connection.execute(
+        "INSERT INTO rule_version (rule, version, text, resolved, phase) VALUES (%b, %b, %b, %b, %b)",
+        [row[0], version, text, msgspec.json.encode(rule), phase],
+    )
+    return f"rule {rule.name}: version {version}"
+
+
+def _put_text(connection: Driver, version: Version, text: str) -> None:
+    connection.execute(
+        "UPDATE rule_version SET text = %b WHERE rule = %b AND version = %b AND text <> %b",
+        [text, version.number, version.version, text],
+    )
+
+
+def _retire(connection: Driver, version: Version | None, now: datetime) -> Iterable[str]:
+    if version is not None and version.until is None:
+        connection.execute(
+            "UPDATE rule_version SET until = %b WHERE rule = %b AND version = %b",
+            [now, version.number, version.version],
+        )
+        yield f"rule {version.rule.name}: retired, keeps what it gave"
+
+
+def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
+    named: list[tuple[str, Achievement | Board]] = [("achievement", one) for one in documents.achievements]
+    named += [("board", one) for one in documents.boards]
+    for kind, one in named:
+        image, image_type = documents.images.get(one.name, (None, None)) if kind == "achievement" else (None, None)
+        if connection.execute(
+            "INSERT INTO document AS old (kind, name, text, resolved, image, image_type) "
+            "VALUES (%b, %b, %b, %b, %b, %b) "
+            "ON CONFLICT (kind, name) DO UPDATE SET text = excluded.text, resolved = excluded.resolved, "
+            "image = excluded.image, image_type = excluded.image_type, applied = now() "
+            "WHERE (old.text, old.resolved, old.image) "
+            "IS DISTINCT FROM (excluded.text, excluded.resolved, excluded.image) "
+            "RETURNING name",
+            [kind, one.name, documents.text[kind, one.name], msgspec.json.encode(one), image, image_type],
+        ).fetchone():
+            yield f"{kind} {one.name}"
+    gone = connection.execute(
+        "DELETE FROM document WHERE kind = 'board' AND name <> ALL(%b::text[]) RETURNING name",
+        [[board.name for board in documents.boards]],
+    ).fetchall()
+    yield from (f"board {name}: removed" for (name,) in gone)
+
+
+def _apply_boards(connection: Driver) -> None:
+    """Gives new boards their numbers, and counts the scores of those again that count by something else now."""
+    connection.execute("INSERT INTO board (name) SELECT name FROM document WHERE kind = 'board' ON CONFLICT DO NOTHING")
+    signed = dict(connection.execute("SELECT id, signature FROM board").fetchall())
+    ruleset = in_force(connection)
+    other = [counted for counted in ruleset.boards if signed[counted.number] != _signature(counted)]
+    if other:
+        scoring.replace(connection, other)
+    for counted in other:
+        connection.execute("UPDATE board SET signature = %b WHERE id = %b", [_signature(counted), counted.number])
+
+
+def _signature(counted: Counted) -> str:
+    """What the scores of a board depend on beside the ledger."""
+    rules = "all" if counted.rules is None else " ".join(map(str, sorted(counted.rules)))
+    return f"{counted.board.points} {counted.board.period} {counted.zone.key} {rules}"
+
+
+def forget(connection: Driver) -> None:
+    """Throws away matches and folds of rules that are to be counted again from the first statement."""
+    for table in ("match", "fold"):
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE rule IN (SELECT rule FROM rule_version WHERE phase = 'matching')").format(
+                sql.Identifier(table)
+            )
+        )
+
+
+def pending(connection: Driver) -> list[tuple[int, str]]:
+    """The rules that are being counted again, with their phase."""
+    return connection.execute("SELECT rule, phase FROM rule_version WHERE phase <> 'done' ORDER BY rule").fetchall()
+
+
+def enter(connection: Driver, numbers: Sequence[int], phase: str) -> None:
+    """Lets these rules enter a phase of being counted again; nobody is half way through a batch then."""
+    connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
+    connection.execute(
+        "UPDATE rule_version SET phase = %b WHERE rule = ANY(%b) AND phase <> 'done'", [phase, list(numbers)]
+    )
+    connection.execute("UPDATE ruleset SET generation = generation + 1")

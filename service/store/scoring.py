@@ -1,0 +1,176 @@
+"""Scores: what each learner has on each board in each period, projected from the ledger; Redis is filled from them.
+
+A score carries a version that grows with every change, so that whoever projects it applies only what is newer; one that
+has become nothing stays with zero points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from service.core import windows
+from service.core.rule import Board
+from service.store.engine import Driver
+from service.store.ledger import Entry
+from service.store.scores import ScoreRow
+
+DAWN = datetime(1, 1, 1, tzinfo=UTC)
+
+
+class Counted(NamedTuple):
+    """A board with what its scores are counted by: rules is None for all; zone is that of its days."""
+
+    number: int
+    board: Board
+    rules: frozenset[int] | None
+    zone: ZoneInfo
+
+    def counts(self, rule: int, unit: str) -> bool:
+        return unit == self.board.points and (self.rules is None or rule in self.rules)
+
+
+class Place(NamedTuple):
+    """A score: whose, on which board, in which period."""
+
+    board: int
+    period: int
+    learner: int
+
+
+class Change(NamedTuple):
+    """What is added to a score. exact: `reached` is what it is now, and not only a lower bound."""
+
+    points: int
+    reached: datetime
+    exact: bool = False
+
+
+ADD = """
+INSERT INTO score AS old (board, period, learner, points, reached, version)
+SELECT board, period, learner, points, reached, 1
+FROM unnest(%b::int[], %b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[])
+     AS new (board, period, learner, points, reached)
+ON CONFLICT (board, period, learner) DO UPDATE SET
+    points = old.points + excluded.points, version = old.version + 1, reached = greatest(old.reached, excluded.reached)
+RETURNING board, period, learner, points, reached, version,
+          (SELECT opted_in FROM learner WHERE learner.id = old.learner)
+"""
+
+
+def changes(boards: Iterable[Counted], entries: Iterable[Entry]) -> dict[Place, Change]:
+    """What these ledger lines add to which scores."""
+    boards = list(boards)
+    sums: dict[Place, Change] = {}
+    for entry in entries:
+        for counted in boards:
+            if counted.counts(entry.rule, entry.unit):
+                period = windows.index(counted.board.period, entry.happened, counted.zone)
+                place = Place(counted.number, period, entry.learner)
+                before = sums.get(place)
+                reached = entry.happened if entry.amount > 0 else DAWN
+                if before is not None:
+                    reached = max(reached, before.reached)
+                exact = entry.amount < 0 or (before is not None and before.exact)
+                sums[place] = Change(entry.amount + (before.points if before else 0), reached, exact)
+    return sums
+
+
+def add(connection: Driver, boards: Sequence[Counted], entries: Sequence[Entry]) -> list[ScoreRow]:
+    """Adds ledger lines, already written, to the scores they count for; answers the scores as they are now.
+
+    The learners are locked by the caller.
+    """
+    sums = changes(boards, entries)
+    if not sums:
+        return []
+    corrected = [place for place, change in sums.items() if change.exact]
+    cursor = connection.execute(
+        ADD,
+        [
+            [place.board for place in sums],
+            [place.period for place in sums],
+            [place.learner for place in sums],
+            [change.points for change in sums.values()],
+            [change.reached for change in sums.values()],
+        ],
+        binary=True,
+    )
+    rows = [ScoreRow(*row) for row in cursor.fetchall()]
+    return _reached_again(connection, boards, corrected, rows) if corrected else rows
+
+
+def _reached_again(
+    connection: Driver, boards: Sequence[Counted], corrected: Sequence[Place], rows: Sequence[ScoreRow]
+) -> list[ScoreRow]:
+    """Says anew when scores were reached that something was taken from: the latest award that still stands in them."""
+    latest = _latest(connection, boards, {place.learner for place in corrected})
+    moments = [latest.get(place, DAWN) for place in corrected]
+    connection.execute(
+        "UPDATE score SET reached = new.reached FROM unnest(%b::int[], %b::int[], %b::bigint[], %b::timestamptz[]) "
+        "AS new (board, period, learner, reached) WHERE score.board = new.board AND score.period = new.period "
+        "AND score.learner = new.learner",
+        [[p.board for p in corrected], [p.period for p in corrected], [p.learner for p in corrected], moments],
+        binary=True,
+    )
+    again = dict(zip(corrected, moments, strict=True))
+    return [row._replace(reached=again.get(Place(*row[:3]), row.reached)) for row in rows]
+
+
+STANDING = """
+SELECT learner, rule, unit, happened, sum(amount)::bigint FROM entry
+WHERE unit NOT LIKE 'badge:%%' AND (%b::bigint[] IS NULL OR learner = ANY(%b::bigint[]))
+GROUP BY learner, rule, key, unit, happened HAVING sum(amount) <> 0
+"""
+
+
+def _latest(connection: Driver, boards: Sequence[Counted], learners: Iterable[int]) -> dict[Place, datetime]:
+    wanted = sorted(learners)
+    return {place: change.reached for place, change in _counted(connection, boards, wanted).items()}
+
+
+def _counted(connection: Driver, boards: Sequence[Counted], learners: Sequence[int] | None) -> dict[Place, Change]:
+    """The scores as the ledger has them, from nothing. learners: None for all."""
+    sums: dict[Place, Change] = {}
+    wanted = None if learners is None else list(learners)
+    for learner, rule, unit, happened, amount in connection.execute(STANDING, [wanted, wanted], binary=True):
+        for counted in boards:
+            if counted.counts(rule, unit):
+                place = Place(counted.number, windows.index(counted.board.period, happened, counted.zone), learner)
+                before = sums.get(place, Change(0, DAWN))
+                sums[place] = Change(before.points + amount, max(before.reached, happened))
+    return sums
+
+
+def from_ledger(connection: Driver, boards: Sequence[Counted]) -> dict[Place, Change]:
+    """What every score of these boards must be."""
+    return {place: change for place, change in _counted(connection, boards, None).items() if change.points}
+
+
+def replace(connection: Driver, boards: Sequence[Counted]) -> None:
+    """Counts the scores of these boards again from the ledger. Nobody else may write to the ledger meanwhile."""
+    numbers = [counted.number for counted in boards]
+    scores = from_ledger(connection, boards)
+    top = connection.execute(
+        "SELECT coalesce(max(version), 0) + 1 FROM score WHERE board = ANY(%b)", [numbers]
+    ).fetchone()
+    assert top is not None
+    connection.execute("UPDATE score SET points = 0, version = %b WHERE board = ANY(%b)", [top[0], numbers])
+    connection.execute(
+        "INSERT INTO score (board, period, learner, points, reached, version) "
+        "SELECT board, period, learner, points, reached, %b "
+        "FROM unnest(%b::int[], %b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[]) "
+        "AS new (board, period, learner, points, reached) ON CONFLICT (board, period, learner) DO UPDATE SET "
+        "points = excluded.points, reached = excluded.reached",
+        [
+            top[0],
+            [place.board for place in scores],
+            [place.period for place in scores],
+            [place.learner for place in scores],
+            [change.points for change in scores.values()],
+            [change.reached for change in scores.values()],
+        ],
+        binary=True,
+    )

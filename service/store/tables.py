@@ -1,0 +1,361 @@
+"""The tables. Facts are only added; everything under "projections" can be thrown away and computed again.
+
+Rows of facts: source, statement, conflict, void, learner and identifier, rule_version, and what people decided about
+badges. Times are timestamptz and UTC. `happened` is event time, never later than when the statement was received.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import UUID
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def moment(name: str, **options: object) -> Column[object]:
+    return Column(name, DateTime(timezone=True), **options)  # type: ignore[arg-type]
+
+
+# --- who may push and read ----------------------------------------------------------------------------------------
+
+source = Table(
+    "source",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("username", Text, nullable=False, unique=True),
+    Column("secret_hash", LargeBinary, nullable=False, comment="SHA-256 of the password, which is long and random"),
+    Column("capture", Text, nullable=False, server_default="xapi"),
+    moment("created", nullable=False, server_default=func.now()),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the token"),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("learner", BigInteger, ForeignKey("learner.id"), comment="whose own data a token of scope `learner` reads"),
+    moment("created", nullable=False, server_default=func.now()),
+    moment("revoked"),
+)
+
+# --- facts: statements --------------------------------------------------------------------------------------------
+
+statement = Table(
+    "statement",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("seq", BigInteger, Identity(), nullable=False),
+    Column("source", Integer, nullable=False),
+    moment("happened", nullable=False),
+    moment("received", nullable=False),
+    Column("raw", LargeBinary, nullable=False, comment="the bytes of the statement as they came"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    comment="stored and not yet evaluated; a row lives from intake to drain",
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    Column("digest", LargeBinary, nullable=False, comment="fingerprint of the content that came second"),
+    Column("source", Integer, nullable=False),
+    moment("received", nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("statement", "digest"),
+    comment="other content under a known statement id; the first is kept",
+)
+
+void = Table(
+    "void",
+    metadata,
+    Column("target", UUID(as_uuid=True), nullable=False),
+    Column("voider", UUID(as_uuid=True), nullable=False),
+    PrimaryKeyConstraint("target", "voider"),
+    comment="written with the voiding statement, so that a target that comes later finds it",
+)
+
+intake_count = Table(
+    "intake_count",
+    metadata,
+    Column("source", Integer, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("shard", SmallInteger, nullable=False, comment="keeps several API processes off one row"),
+    Column("received", BigInteger, nullable=False, server_default="0"),
+    Column("duplicates", BigInteger, nullable=False, server_default="0"),
+    Column("conflicts", BigInteger, nullable=False, server_default="0"),
+    Column("quarantined", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("source", "day", "shard"),
+)
+
+# --- facts: people ------------------------------------------------------------------------------------------------
+
+learner = Table(
+    "learner",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text),
+    moment("name_happened", comment="event time of the statement that the name is from"),
+    Column("time_zone", Text),
+    Column("opted_in", Boolean, nullable=False, server_default=text("false")),
+    moment("created", nullable=False, server_default=func.now()),
+)
+
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("key", Text, primary_key=True, comment="service.core.statement.identifier"),
+    Column("learner", BigInteger, ForeignKey("learner.id"), nullable=False, index=True),
+    Column("mbox", Text, comment="the address, where it is known and not only its hash"),
+)
+
+# --- facts: rules -------------------------------------------------------------------------------------------------
+
+ruleset = Table(
+    "ruleset",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("generation", BigInteger, nullable=False, server_default="0"),
+    Column("time_zone", Text, nullable=False, server_default="UTC", comment="whose days count by default"),
+    comment="one row; its generation grows with every change, so that workers know when to load again",
+)
+
+rule = Table(
+    "rule",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+rule_version = Table(
+    "rule_version",
+    metadata,
+    Column("rule", Integer, ForeignKey("rule.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("text", Text, nullable=False, comment="the YAML as its author wrote it"),
+    Column("resolved", LargeBinary, nullable=False, comment="service.core.rule.Rule as JSON"),
+    moment("applied", nullable=False, server_default=func.now()),
+    moment("since", comment="life of the version; null: from the first statement"),
+    moment("until", comment="life of the version; null: it is in force; retirement sets it"),
+    Column(
+        "phase",
+        Text,
+        nullable=False,
+        server_default="done",
+        comment="how far history has been counted again: matching, folding, done",
+    ),
+    PrimaryKeyConstraint("rule", "version"),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("kind", Text, nullable=False, comment="achievement, board, vocabulary, tests"),
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("resolved", LargeBinary, nullable=False, comment="the value of service.core.rule as JSON"),
+    Column("image", LargeBinary, comment="bytes of an achievement's image"),
+    Column("image_type", Text),
+    moment("applied", nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("kind", "name"),
+)
+
+board = Table(
+    "board",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("signature", Text, nullable=False, server_default="", comment="what its scores were counted by"),
+    comment="short numbers for boards, kept for good",
+)
+
+# --- projections --------------------------------------------------------------------------------------------------
+
+match = Table(
+    "match",
+    metadata,
+    Column("rule", Integer, nullable=False),
+    Column("learner", BigInteger, nullable=False),
+    moment("happened", nullable=False),
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    Column("once", LargeBinary, comment="digest of the once_per values; of equal ones only the earliest counts"),
+    Column("detail", LargeBinary, comment="what the fold needs of the statement, as msgpack"),
+    PrimaryKeyConstraint("rule", "learner", "happened", "statement"),
+    Index("ix_match_once", "rule", "learner", "once", postgresql_where=text("once IS NOT NULL")),
+)
+
+fold = Table(
+    "fold",
+    metadata,
+    Column("rule", Integer, nullable=False),
+    Column("learner", BigInteger, nullable=False),
+    moment("happened", nullable=False, comment="with `statement`: the match the state stands at"),
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    Column("state", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("rule", "learner"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("learner", BigInteger, nullable=False),
+    Column("rule", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("key", Text, nullable=False, comment="the award's key, which stays when history changes around it"),
+    Column("unit", Text, nullable=False, comment="a currency (points), or badge:<achievement>"),
+    Column("amount", BigInteger, nullable=False),
+    moment("happened", nullable=False),
+    moment("booked", nullable=False, server_default=func.now()),
+    Column("statements", ARRAY(UUID(as_uuid=True)), nullable=False),
+    Column("reason", Text, comment="null: the rule's title says it all"),
+    Column("corrects", BigInteger, comment="the entry that this one takes back or mends"),
+    PrimaryKeyConstraint("learner", "id"),
+    Index("ix_entry_learner_rule", "learner", "rule"),
+    comment="the ledger: rows are only ever added",
+)
+
+total = Table(
+    "total",
+    metadata,
+    Column("learner", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("learner", "unit"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+score = Table(
+    "score",
+    metadata,
+    Column("board", Integer, nullable=False),
+    Column("period", Integer, nullable=False, comment="service.core.windows.index"),
+    Column("learner", BigInteger, nullable=False),
+    Column("points", BigInteger, nullable=False),
+    moment("reached", nullable=False, comment="event time of the latest award in it: who got there first"),
+    Column("version", BigInteger, nullable=False, comment="grows with every change; Redis applies only newer ones"),
+    PrimaryKeyConstraint("board", "period", "learner"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("learners", ARRAY(BigInteger), nullable=False),
+    moment("booked", nullable=False, server_default=func.now()),
+    comment="whose scores are to be written to Redis; a row lives from commit to projection",
+)
+
+# --- facts: badges ------------------------------------------------------------------------------------------------
+
+badge_award = Table(
+    "badge_award",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True, server_default=func.gen_random_uuid()),
+    Column("learner", BigInteger, nullable=False),
+    Column("rule", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("achievement", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="badge", comment="badge or micro_credential"),
+    moment("happened", nullable=False),
+    Column("statements", ARRAY(UUID(as_uuid=True)), nullable=False),
+    moment("undone", comment="when the award lost its ground; null: it stands"),
+    Column("state", Text, nullable=False, server_default="offered", comment="offered, claimed, declined, revoked"),
+    Column(
+        "review",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="an admin decides about it",
+    ),
+    moment("decided"),
+    Column("credential", UUID(as_uuid=True)),
+    moment("created", nullable=False, server_default=func.now()),
+    UniqueConstraint("learner", "rule", "key", "achievement"),
+)
+
+claim_link = Table(
+    "claim_link",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the token in the link"),
+    Column("award", UUID(as_uuid=True), ForeignKey("badge_award.id"), nullable=False, index=True),
+    moment("created", nullable=False, server_default=func.now()),
+    moment("expires", nullable=False),
+    moment("used"),
+)
+
+status_list = Table(
+    "status_list",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("purpose", Text, nullable=False, server_default="revocation"),
+    Column("bits", LargeBinary, nullable=False),
+    Column("used", Integer, nullable=False, server_default="0", comment="how many indexes are given out"),
+    Column("body", LargeBinary, comment="the signed bytes as served"),
+    Column("dirty", Boolean, nullable=False, server_default=text("true"), comment="to be signed again"),
+    moment("signed"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    Column("award", UUID(as_uuid=True), ForeignKey("badge_award.id"), nullable=False, index=True),
+    Column("body", LargeBinary, nullable=False, comment="exactly the signed bytes"),
+    moment("issued", nullable=False),
+    moment("expires"),
+    Column("status_list", Integer, ForeignKey("status_list.id"), nullable=False),
+    Column("status_index", Integer, nullable=False),
+    moment("revoked"),
+    Column("revoked_because", Text),
+    UniqueConstraint("status_list", "status_index"),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("id", Text, primary_key=True, comment="the fragment of its verification method"),
+    Column("issuer", Text, nullable=False, comment="slug"),
+    Column("public", LargeBinary, nullable=False),
+    Column("private", LargeBinary, nullable=False, comment="encrypted under PLAUDIT_SECRET_KEY"),
+    moment("created", nullable=False, server_default=func.now()),
+    moment("retired"),
+)

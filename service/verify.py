@@ -1,0 +1,146 @@
+"""`plaudit verify`: everything evaluated from nothing, compared with what is booked. It writes nothing.
+
+All of it is read from one snapshot, so it may run while the service works. Matches go through a temporary table that
+the database sorts by group, so memory does not grow with history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Engine
+
+from service.core import evaluate
+from service.core.ledger import differences
+from service.core.matching import Match
+from service.store import history, identity, ledger, matches, scoring
+from service.store.engine import Driver, driver
+from service.store.matches import Group
+from service.world import People, World, agents, candidates, found, world
+
+GROUPS = 500
+"""Groups compared at once."""
+
+
+@dataclass
+class Report:
+    """What was evaluated, and each thing that is not as evaluating from nothing has it, in words."""
+
+    statements: int = 0
+    matches: int = 0
+    awards: int = 0
+    differences: list[str] = field(default_factory=list)
+
+
+def verify(engine: Engine, progress: Callable[[int], None] = lambda _: None) -> Report:
+    """Evaluates everything from nothing. progress: called with the number of statements read so far."""
+    report = Report()
+    snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ")
+    with snapshot as connection, connection.begin() as transaction:
+        beneath = driver(connection)
+        here = world(beneath)
+        people = People(here, identity.everybody(beneath))
+        _match(beneath, here, people, report, progress)
+        _compare_groups(beneath, here, people, report)
+        _compare_sums(beneath, here, report)
+        transaction.rollback()
+    return report
+
+
+def _match(connection: Driver, here: World, people: People, report: Report, progress: Callable[[int], None]) -> None:
+    connection.execute("CREATE TEMPORARY TABLE fresh (LIKE match) ON COMMIT DROP")
+    for chunk in history.everything(connection):
+        facts = [claimed.fact for claimed in chunk if not claimed.voided or claimed.fact.statement.voids is not None]
+        here.learners = identity.known(connection, list(agents(facts)))
+        made = [found(candidate, people) for candidate in candidates(here, facts)]
+        if made:
+            matches.add(connection, made, table="fresh")
+        report.statements += len(chunk)
+        report.matches += len(made)
+        progress(report.statements)
+
+
+def _compare_groups(connection: Driver, here: World, people: People, report: Report) -> None:
+    for groups in _batches(_groups(connection), GROUPS):
+        have = ledger.booked(connection, [group for group, _ in groups])
+        for group, of_group in groups:
+            _compare(here, people, group, of_group, have[group], report)
+    orphans = connection.execute(
+        "SELECT rule, learner, unit, sum(amount) FROM entry e "
+        "WHERE NOT EXISTS (SELECT FROM fresh f WHERE f.rule = e.rule AND f.learner = e.learner) "
+        "GROUP BY rule, learner, key, happened, unit HAVING sum(amount) <> 0"
+    )
+    for rule, learner, unit, amount in orphans:
+        report.differences.append(f"rule {rule}, learner {learner}: {amount} {unit} booked without any match")
+
+
+def _groups(connection: Driver) -> Iterator[tuple[Group, list[Match]]]:
+    connection.execute("CREATE INDEX ON fresh (rule, learner)")
+    with connection.cursor("fresh", binary=True) as cursor:
+        cursor.itersize = 10_000
+        cursor.execute(
+            "SELECT rule, learner, happened, statement, once, detail FROM fresh "
+            "ORDER BY rule, learner, happened, statement"
+        )
+        for group, rows in groupby(cursor, key=lambda row: (row[0], row[1])):
+            yield group, [matches.from_row(*row[1:]) for row in rows]
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    batch = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _compare(here: World, people: People, group: Group, of_group: Sequence[Match], have: Any, report: Report) -> None:
+    counting = here.counting[group[0]]
+    if not counting.folds:
+        return
+    step = evaluate.fold(counting.setting(counting.matcher.zone(people, group[1])), of_group)
+    awards = step.awards if counting.pays else ()
+    report.awards += len(awards)
+    for line, amount, *_ in differences(have, awards):
+        report.differences.append(
+            f"rule {counting.rule.name}, learner {group[1]}, award {line.key} of {line.happened:%Y-%m-%d %H:%M:%S}: "
+            f"{amount:+} {line.unit} to be booked"
+        )
+
+
+def _compare_sums(connection: Driver, here: World, report: Report) -> None:
+    """Totals, scores and offers of badges against the ledger."""
+    for learner, unit, booked, kept in connection.execute(
+        "SELECT learner, unit, coalesce(e.amount, 0), coalesce(t.amount, 0) FROM "
+        "(SELECT learner, unit, sum(amount) AS amount FROM entry WHERE unit NOT LIKE 'badge:%' GROUP BY 1, 2) e "
+        "FULL JOIN total t USING (learner, unit) WHERE coalesce(e.amount, 0) <> coalesce(t.amount, 0)"
+    ):
+        report.differences.append(f"learner {learner}: total says {kept} {unit}, the ledger {booked}")
+    for learner, rule, achievement in connection.execute(
+        "SELECT learner, rule, achievement FROM "
+        "(SELECT learner, rule, key, substr(unit, 7) AS achievement, sum(amount) AS amount FROM entry "
+        "WHERE unit LIKE 'badge:%' GROUP BY 1, 2, 3, 4) e "
+        "FULL JOIN badge_award b USING (learner, rule, key, achievement) "
+        "WHERE (coalesce(e.amount, 0) > 0) <> (b.id IS NOT NULL AND b.undone IS NULL)"
+    ):
+        report.differences.append(
+            f"learner {learner}, rule {rule}: badge {achievement} is not offered as the ledger says"
+        )
+    wanted = {place: change.points for place, change in scoring.from_ledger(connection, here.ruleset.boards).items()}
+    numbers = [counted.number for counted in here.ruleset.boards]
+    cursor = connection.execute(
+        "SELECT board, period, learner, points FROM score WHERE points <> 0 AND board = ANY(%b)", [numbers]
+    )
+    kept_scores = {scoring.Place(*row[:3]): row[3] for row in cursor}
+    for place in sorted(wanted.keys() | kept_scores.keys()):
+        if wanted.get(place, 0) != kept_scores.get(place, 0):
+            report.differences.append(
+                f"board {place.board}, period {place.period}, learner {place.learner}: "
+                f"score says {kept_scores.get(place, 0)}, the ledger {wanted.get(place, 0)}"
+            )

@@ -1,0 +1,127 @@
+"""What a process knows between transactions: the rules in force, made ready to run, and who is who."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from service.core import evaluate, windows
+from service.core.kinds import Setting
+from service.core.matching import Index, Matcher, Roles
+from service.core.statement import Agent, Fact, identifier, members
+from service.store import rules
+from service.store.engine import Driver
+from service.store.identity import Person
+from service.store.matches import Found
+from service.store.rules import Ruleset, Version
+
+
+class Counting:
+    """One version of a rule at work."""
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.rule = version.rule
+        self.matcher = Matcher(version.rule)
+        self.remembers = evaluate.remembers(version.rule)
+        self.folds = version.phase != "matching"
+        self.pays = version.rule.status != "trial"
+        self._settings: dict[str, Setting] = {}
+
+    def setting(self, zone: ZoneInfo) -> Setting:
+        """The rule as it applies to learners of this zone."""
+        known = self._settings.get(zone.key)
+        if known is None:
+            known = evaluate.setting(self.rule, zone, self.version.since, self.version.until)
+            self._settings[zone.key] = known
+        return known
+
+
+@dataclass
+class World:
+    """What a process knows between drains: the rules in force, made ready, and who is who.
+
+    Rules are loaded again when their generation has grown; identities never change.
+    """
+
+    ruleset: Ruleset
+    counting: dict[int, Counting] = field(init=False)
+    by_matcher: dict[int, Counting] = field(init=False)
+    index: Index = field(init=False)
+    learners: dict[str, int] = field(default_factory=dict)
+    addressed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.counting = {version.number: Counting(version) for version in self.ruleset.versions}
+        self.by_matcher = {id(counting.matcher): counting for counting in self.counting.values()}
+        self.index = Index(counting.matcher for counting in self.counting.values())
+
+
+def world(connection: Driver) -> World:
+    """The world as the database has it."""
+    return World(rules.in_force(connection))
+
+
+class People:
+    """Who is who for one transaction: learners as the world knows them, zones as the locked rows say."""
+
+    def __init__(self, here: World, locked: Mapping[int, Person] | None = None) -> None:
+        self.learner = here.learners.__getitem__
+        self.locked = locked or {}
+        self.default = here.ruleset.zone
+
+    def zone(self, learner: int) -> ZoneInfo:
+        name = self.locked[learner].time_zone
+        return windows.zone(name) if name else self.default
+
+
+class Candidate(NamedTuple):
+    """A statement that fulfils a rule, for one recipient; it becomes a match when the recipient's zone is known."""
+
+    counting: Counting
+    fact: Fact
+    cast: Roles
+    learner: int
+
+
+def candidates(here: World, facts: Iterable[Fact]) -> Iterable[Candidate]:
+    people = People(here)
+    for fact in facts:
+        found = here.index.candidates(fact.statement)
+        if not found:
+            continue
+        cast = Roles(fact.statement, people)
+        for matcher in found:
+            if matcher.fulfilled_by(fact):
+                for learner in cast[matcher.rule.to]:
+                    if not matcher.unless or matcher.refusal(fact, cast, learner) is None:
+                        yield Candidate(here.by_matcher[id(matcher)], fact, cast, learner)
+
+
+def found(candidate: Candidate, people: People) -> Found:
+    counting, fact, cast, learner = candidate
+    zone = counting.matcher.zone(people, learner)
+    return Found(counting.version.number, counting.matcher.match(fact, cast, learner, zone))
+
+
+def agents(facts: Iterable[Fact]) -> dict[str, Agent]:
+    """Everybody who takes part in these statements, by identifier key."""
+    agents: dict[str, Agent] = {}
+    for fact in facts:
+        for agent in cast(fact):
+            key = identifier(agent)
+            if key is not None and (key not in agents or agent.mbox):
+                agents[key] = agent
+    return agents
+
+
+def cast(fact: Fact) -> Iterable[Agent]:
+    statement, context = fact.statement, fact.statement.context
+    yield from members(statement.actor)
+    if statement.object is not None:
+        yield from members(statement.object.agent)
+    if context is not None:
+        yield from members(context.instructor)
+        yield from members(context.team)

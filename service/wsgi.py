@@ -1,0 +1,55 @@
+"""The HTTP process: granian in front of the application, ended when the process that supervises it is gone."""
+
+import gc
+import os
+from typing import TYPE_CHECKING
+
+from service.children import die_with_parent
+from service.logs import configure
+from service.settings import settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def application() -> "Flask":
+    """What granian calls, once, in the process that answers requests."""
+    die_with_parent(os.getppid())
+    from service.app import create_app  # here, because the process that watches this one has no need of it
+
+    made = create_app(settings())
+    settle()
+    return made
+
+
+def settle() -> None:
+    """Log as all processes do, and tell the garbage collector that what is there will stay, and to look less often."""
+    configure()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 25, 25)
+
+
+def main() -> None:
+    """Listen until SIGTERM, and let requests in flight finish then."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    found = settings()
+    Server(
+        "service.wsgi:application",
+        factory=True,
+        address=found.host,
+        port=found.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=found.threads,
+        websockets=False,
+        log_level=LogLevels.error,
+        workers_kill_timeout=15,
+    ).serve()
+
+
+if __name__ == "__main__":
+    main()

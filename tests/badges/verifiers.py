@@ -1,0 +1,73 @@
+"""Verifiers written by others, asked for their verdict: openbadgeslib (PyPI) and two JavaScript libraries (npm).
+
+Each verdict is the empty string where the credential holds, and the reason where it does not. `documents` are what the
+issuer publishes, by address; `origins` maps an https origin to a server on loopback. Nothing else is ever fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+JAVASCRIPT = Path(__file__).parents[1] / "js"
+
+
+def verdicts(
+    credential: Mapping[str, Any],
+    documents: Mapping[str, Any] | None = None,
+    origins: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Verdicts by verifier: `digitalbazaar`, `dcc` and `openbadgeslib`."""
+    documents, origins = documents or {}, origins or {}
+    return {
+        **_javascript(credential, documents, origins),
+        "openbadgeslib": _openbadgeslib(credential, documents, origins),
+    }
+
+
+def _javascript(
+    credential: Mapping[str, Any], documents: Mapping[str, Any], origins: Mapping[str, str]
+) -> dict[str, str]:
+    if not (JAVASCRIPT / "node_modules").exists():
+        subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=JAVASCRIPT, check=True)
+    question = json.dumps({"credential": credential, "documents": documents, "origins": origins})
+    answer = subprocess.run(
+        ["node", str(JAVASCRIPT / "verify.mjs")],
+        input=question,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return {name: "" if one["valid"] else one["why"] or "refused" for name, one in json.loads(answer.stdout).items()}
+
+
+def _openbadgeslib(credential: Mapping[str, Any], documents: Mapping[str, Any], origins: Mapping[str, str]) -> str:
+    from openbadgeslib.ob3.did import resolve_verification_method
+    from openbadgeslib.ob3.ldp import OB3LdpVerifier, verify_data_integrity_proof
+
+    def download(url: str, *_: object, **__: object) -> bytes:
+        bare = url.partition("#")[0]
+        if bare in documents:
+            return json.dumps(documents[bare]).encode()
+        for origin, loopback in origins.items():
+            if bare.startswith(f"{origin}/"):
+                with urllib.request.urlopen(loopback + bare.removeprefix(origin), timeout=20) as answer:
+                    return bytes(answer.read())
+        raise OSError(f"offline: {bare}")
+
+    issuer = credential["issuer"]["id"]
+    try:
+        verifier = OB3LdpVerifier.for_issuer_did(issuer)
+        verifier.verify(dict(credential), check_status=True, verify_status_list=False, download=download)
+        # It checks the proof of a status list by itself only when the list is a JWT.
+        status_list = json.loads(download(credential["credentialStatus"]["statusListCredential"]))
+        method = status_list["proof"][0]["verificationMethod"]
+        verify_data_integrity_proof(status_list, resolve_verification_method(method, download=download))
+    except Exception as refused:  # noqa: BLE001 - its refusals share no base class
+        return f"{type(refused).__name__}: {refused}"
+    return ""

@@ -1,0 +1,36 @@
+"""`plaudit keys` shows the keys and makes new ones; it never prints a private half."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from service.cli import plaudit
+
+
+def run(environ: dict[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(plaudit, ["keys", *arguments], env=environ)
+
+
+def listed(environ: dict[str, str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(run(environ, "list", "--json").output)
+    return found
+
+
+def test_a_rotation_retires_the_old_key_and_keeps_it(environ: dict[str, str]) -> None:
+    assert listed(environ) == []
+    assert json.loads(run(environ, "rotate", "--json").output) == {"name": "key-1"}
+    assert run(environ, "rotate").output == "Badges are signed with key-2 from now on.\n"
+    old, new = listed(environ)
+    assert (old["name"], new["name"]) == ("key-1", "key-2")
+    assert old["retired"]
+    assert new["retired"] is None
+    assert old["public"].startswith("z6Mk")
+    assert set(new) == {"name", "public", "created", "retired"}
+
+
+def test_keys_are_shown_as_lines_of_words(environ: dict[str, str]) -> None:
+    run(environ, "rotate")
+    assert run(environ, "list").output.startswith("name=key-1  public=z6Mk")

@@ -1,0 +1,260 @@
+"""Random histories: what was delivered, late, repeated, voided before and after; and scenes: rules with a history."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from itertools import product
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from tests.laws.oracle import VOIDED, Delivery, Json, World
+from tests.laws.rules import rules
+from tests.laws.stage import (
+    ACTORS,
+    ARTICLE,
+    ASKED,
+    BADGES,
+    BOARDS,
+    COMPLETED,
+    COURSE,
+    CY,
+    FINISHED,
+    HEALTH,
+    LATER,
+    LEARNERS,
+    MODULE,
+    ONBOARDING,
+    ORIGINS,
+    PARENTS,
+    REGISTRATIONS,
+    SAFETY,
+    SHARED,
+    SOURCES,
+    STACKED,
+    STEPS,
+    TAGS,
+    TEACHERS,
+    THINGS,
+    TYPES,
+    VERBS,
+    ZONES,
+    Clock,
+)
+
+# --- statements ------------------------------------------------------------------------------------------------------
+
+# What is drawn together is drawn at once, from all combinations: a draw costs more than all that is done with it.
+
+DOINGS = list(
+    product(
+        ACTORS, [COMPLETED] * 5 + [FINISHED, FINISHED, SHARED, ASKED], THINGS, [COURSE, COURSE, MODULE, ARTICLE, None]
+    )
+)
+"""Who did what to what, and of what type that was."""
+RESULTS = [(None, None, None)] * 40 + list(
+    product([None, 0.5, 0.49, 0.8, 1, -1], [None, True, False], [None, True, False])
+)
+"""Scaled score, success, completion."""
+CONTEXTS = list(
+    product(
+        TEACHERS,
+        [[], [], [], [SAFETY], [HEALTH, ONBOARDING], [ONBOARDING]],
+        [None, None, *PARENTS],
+        [None, None, PARENTS[0]],
+        [None, None, *REGISTRATIONS],
+    )
+)
+"""Instructor, categories, parent, grouping, registration."""
+HOURS = 3600
+PLACES = list(product(range(8), [0, 0, 0, 0, -1, 1, -47 * HOURS, HOURS // 2]))
+"""How many steps from the origin, and how many seconds beside it."""
+DELIVERINGS = list(product(range(4), ["later"] * 5 + ["early", "unstamped"], [SOURCES[0]] * 3 + [SOURCES[1]]))
+"""How the timestamp is written, when the statement was stored, and who delivered it."""
+
+Choose = Callable[[Sequence[Any]], Any]
+
+
+def statement(choose: Choose, clock: Clock, number: int) -> Delivery:
+    """One thing that happened; `number` makes its id, so that ids are not in the order of time."""
+    actor, verb, thing, kind = choose(DOINGS)
+    told: Json = {"id": statement_id(number), "actor": actor, "verb": {"id": verb}, "object": {"id": thing}}
+    if kind:
+        told["object"]["definition"] = {"type": kind}
+    details = {"result": _result(*choose(RESULTS)), "context": _context(*choose(CONTEXTS))}
+    told |= {key: value for key, value in details.items() if value}
+    happened = clock.moment(*choose(PLACES))
+    form, stored, (source, capture) = choose(DELIVERINGS)
+    if stored != "unstamped":
+        told["timestamp"] = written(happened, form)
+    received = LATER + timedelta(seconds=number) if stored == "later" else clock.moment(*choose(PLACES))
+    return Delivery(told, received, source, capture)
+
+
+def statement_id(number: int) -> str:
+    return f"{number * 0x9E3779B1 % 2**32:08x}-0000-4000-8000-{number:012x}"
+
+
+def written(moment: datetime, form: int) -> str:
+    """One of the ways in which senders write a moment."""
+    if form == 0:
+        return moment.isoformat().replace("+00:00", "Z")
+    if form == 1:
+        return moment.isoformat(timespec="milliseconds")
+    return moment.astimezone(timezone(timedelta(hours=-7 if form == 2 else 5, minutes=30))).isoformat()
+
+
+def _result(score: float | None, success: bool | None, completion: bool | None) -> Json:
+    result: Json = {} if score is None else {"score": {"scaled": score}}
+    for key, value in (("success", success), ("completion", completion)):
+        if value is not None:
+            result[key] = value
+    return result
+
+
+def _context(
+    teacher: Json | None, tags: list[str], parent: str | None, grouping: str | None, registration: str | None
+) -> Json:
+    around = {
+        "category": [{"id": tag} for tag in tags],
+        "parent": [{"id": parent}] if parent else [],
+        "grouping": [{"id": grouping}] if grouping else [],
+    }
+    activities = {key: value for key, value in around.items() if value}
+    context: Json = {"instructor": teacher, "registration": registration, "contextActivities": activities}
+    return {key: value for key, value in context.items() if value}
+
+
+def void(target: str, number: int, received: datetime = LATER, source: str = "default") -> Delivery:
+    """A statement that takes `target` back; when it says it happened does not matter."""
+    told = {
+        "id": statement_id(number),
+        "actor": CY,
+        "verb": {"id": VOIDED},
+        "object": {"objectType": "StatementRef", "id": target},
+        "timestamp": "2024-06-01T00:00:00Z",
+    }
+    return Delivery(told, received, source, dict(SOURCES)[source])
+
+
+# --- histories -------------------------------------------------------------------------------------------------------
+
+
+def history(choose: Choose, clock: Clock, size: int, voids: int, repeats: int) -> list[Delivery]:
+    """`size` statements, with so many voids (some of voids) and so many repeats, in no order."""
+    told = [statement(choose, clock, number) for number in range(1, size + 1)]
+    for number in range(size + 1, size + 1 + voids):
+        target = choose(told)
+        name = target.statement["id"]
+        told.append(void(choose([name, name, name.upper()]), number, source=target.source))
+    return told + [choose(told) for _ in range(repeats)]
+
+
+@st.composite
+def histories(draw: st.DrawFn, clock: Clock, most: int) -> list[Delivery]:
+    """Deliveries in the order in which they arrived, which is not the order in which things happened."""
+
+    def choose(some: Sequence[Any]) -> Any:
+        return some[draw(st.integers(0, len(some) - 1))]
+
+    size = draw(st.one_of(st.integers(1, most), st.integers(most * 2 // 3, most)))
+    voids, repeats = draw(st.sampled_from(list(product([0, 0, 1, 2, 4], [0, 0, 1, 3]))))
+    return draw(st.permutations(history(choose, clock, size, voids, repeats)))
+
+
+# --- scenes ----------------------------------------------------------------------------------------------------------
+
+
+class Dumper(yaml.CSafeDumper):
+    """Writes equal values out each time."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def written_as_yaml(documents: list[Json]) -> str:
+    return str(yaml.dump_all(documents, Dumper=Dumper, sort_keys=False))
+
+
+WORDS = written_as_yaml(
+    [
+        {"vocabulary": "words", "verbs": VERBS, "types": TYPES, "tags": TAGS},
+        *(
+            {"achievement": n, "title": n, "description": "For laws.", "criteria": "By chance."}
+            for n in (*BADGES, STACKED)
+        ),
+        *BOARDS,
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Rules, people with their zones, and a history in the order of its arrival."""
+
+    rules: list[Json]
+    deliveries: list[Delivery]
+    world: World
+
+    @property
+    def text(self) -> str:
+        """The rules as YAML, with the vocabulary, the achievements and the boards."""
+        stated = [{key: value for key, value in rule.items() if key != "retired_at"} for rule in self.rules]
+        return WORDS + "---\n" + written_as_yaml(stated)
+
+    def arriving(self, deliveries: Sequence[Delivery]) -> Scene:
+        return replace(self, deliveries=list(deliveries))
+
+
+clocks = st.builds(Clock, st.sampled_from(ZONES), st.sampled_from(ORIGINS), st.sampled_from(STEPS))
+
+
+@st.composite
+def scenes(draw: st.DrawFn, most_rules: int = 2, most_statements: int = 20) -> Scene:
+    clock = draw(clocks)
+    named = [draw(rules(clock, f"rule-{n}")) for n in range(draw(st.integers(1, most_rules)))]
+    own = draw(st.tuples(*(st.sampled_from([None, clock.zone, *ZONES]) for _ in LEARNERS)))
+    zones = {learner: zone for learner, zone in zip(LEARNERS, own, strict=True) if zone}
+    world = World(VERBS, TYPES, TAGS, zones, draw(st.sampled_from(["UTC", clock.zone])))
+    return Scene(named, draw(histories(clock, most_statements)), world)
+
+
+CROWD_RULES = """
+rule: rule-0
+give: {points: 10, badge: keen}
+limit: [{points: 50, per: day}]
+---
+rule: rule-1
+count: {reach: 3, different: object, within: 2 days, repeat: true}
+give: {points: {points: 7, coins: 1}}
+limit: [{awards: 4, per: month}]
+---
+rule: rule-2
+streak: {every: day, forgive: {missed: 1, per: week}}
+give: [{at: 2, points: 5, again: true}, {at: 4, badge: steady}]
+---
+rule: rule-3
+to: instructor
+unless: [{same: [instructor, actor]}]
+once_per: [actor, object]
+give: {points: 25}
+limit: [{points: 100, per: week}, {points: 50, per: month, from_each: actor}]
+---
+rule: rule-4
+give: {points: 1}
+"""
+
+
+def crowd(seed: int, size: int) -> Scene:
+    """A larger scene, made without Hypothesis: one of each kind of rule, and many statements about few people."""
+    chance = random.Random(seed)
+    clock = Clock("Europe/Berlin", datetime(2026, 3, 28, 2, 30), "day")
+    common = {"title": "One of many", "how_to_earn": "By chance.", "when": {"verb": "completed"}, "status": "live"}
+    named = [common | rule for rule in yaml.safe_load_all(CROWD_RULES)]
+    deliveries = history(chance.choice, clock, size, size // 10, size // 10)
+    chance.shuffle(deliveries)
+    return Scene(named, deliveries, World(VERBS, TYPES, TAGS, {LEARNERS[0]: "Pacific/Auckland"}, "UTC"))

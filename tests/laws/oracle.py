@@ -1,0 +1,444 @@
+"""A second reading of the rule language, written to be obvious and not fast: from all deliveries to every award.
+
+It shares no code with `service`. Rules are the dictionaries that the YAML says, statements are the dictionaries that
+the JSON says, and every question ("does this match give?") is answered by looking at the whole list of matches again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Json = dict[str, Any]
+VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A statement as it was handed over: by whom, how, and when it was stored."""
+
+    statement: Json
+    received: datetime
+    source: str = "default"
+    capture: str = "xapi"
+
+
+@dataclass(frozen=True)
+class World:
+    """What rules refer to beside statements: words for IRIs, time zones of learners, the zone of the service."""
+
+    verbs: dict[str, list[str]] = field(default_factory=dict)
+    types: dict[str, list[str]] = field(default_factory=dict)
+    tags: dict[str, list[str]] = field(default_factory=dict)
+    zones: dict[str, str] = field(default_factory=dict)
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Award:
+    """What somebody earned: amounts by unit (`points`, `badge:<achievement>`), and when."""
+
+    learner: str
+    rule: str
+    key: str
+    happened: datetime
+    amounts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A statement that counts: delivered, for the first time, and never voided."""
+
+    id: str
+    happened: datetime
+    statement: Json
+    source: str
+    capture: str
+
+    @property
+    def place(self) -> tuple[datetime, str]:
+        return (self.happened, self.id)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One rule seen for one learner: what all questions below are asked about."""
+
+    rule: Json
+    learner: str
+    world: World
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.rule.get("time_zone") or self.world.zones.get(self.learner) or self.world.zone)
+
+    def day(self, fact: Fact) -> date:
+        return fact.happened.astimezone(self.zone).date()
+
+    def period(self, name: str, fact: Fact) -> date:
+        return first_day(name, self.day(fact))
+
+
+def awards(rules: Iterable[Json], deliveries: Sequence[Delivery], world: World) -> set[Award]:
+    """Everything that everybody has earned, by all rules."""
+    facts = counting(deliveries)
+    people = sorted({person for fact in facts for role in ("actor", "instructor") for person in people_in(fact, role)})
+    return {
+        award
+        for rule in rules
+        for learner in people
+        for award in paid(Case(rule, learner, world), [f for f in facts if matches(Case(rule, learner, world), f)])
+    }
+
+
+def balances(earned: Iterable[Award]) -> dict[tuple[str, str], int]:
+    """What each learner has of each unit."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for award in earned:
+        for unit, amount in award.amounts:
+            sums[award.learner, unit] += amount
+    return dict(sums)
+
+
+# --- which statements count ----------------------------------------------------------------------------------------
+
+
+def counting(deliveries: Sequence[Delivery]) -> list[Fact]:
+    """The statements that count, in the order of (event time, id)."""
+    first: dict[str, Delivery] = {}
+    for delivery in deliveries:
+        first.setdefault(delivery.statement["id"].lower(), delivery)
+    voiders = {name for name, delivery in first.items() if is_void(delivery.statement)}
+    voided = {first[name].statement["object"]["id"].lower() for name in voiders}
+    facts = [fact(name, d) for name, d in first.items() if name not in voiders and name not in voided]
+    return sorted(facts, key=lambda f: f.place)
+
+
+def is_void(statement: Json) -> bool:
+    return bool(statement["verb"]["id"] == VOIDED) and statement["object"].get("objectType") == "StatementRef"
+
+
+def fact(name: str, delivery: Delivery) -> Fact:
+    stated = delivery.statement.get("timestamp")
+    when = delivery.received if stated is None else min(moment(stated), delivery.received)
+    return Fact(name, when, delivery.statement, delivery.source, delivery.capture)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+# --- who is who ----------------------------------------------------------------------------------------------------
+
+
+def people_in(fact: Fact, role: str) -> list[str]:
+    """The learners in a role: the agent itself, or each member of a group."""
+    agent = fact.statement["actor"] if role == "actor" else fact.statement.get("context", {}).get(role)
+    if agent is None:
+        return []
+    agents = agent.get("member", []) if agent.get("objectType") == "Group" else [agent]
+    return sorted({person for person in map(identity, agents) if person is not None})
+
+
+def identity(agent: Json) -> str | None:
+    """One learner has one identity; an mbox is the same as its SHA-1."""
+    if "mbox" in agent:
+        return "sha1:" + hashlib.sha1(agent["mbox"].encode()).hexdigest()
+    if "mbox_sha1sum" in agent:
+        return "sha1:" + str(agent["mbox_sha1sum"])
+    if "openid" in agent:
+        return "openid:" + str(agent["openid"])
+    if "account" in agent:
+        return f"account:{agent['account']['homePage']} {agent['account']['name']}"
+    return None
+
+
+def seen_by(case: Case, fact: Fact, role: str) -> list[str]:
+    """The learners in a role, as the recipient sees it: its own role is the recipient alone."""
+    return [case.learner] if role == case.rule.get("to", "actor") else people_in(fact, role)
+
+
+# --- which statements match ----------------------------------------------------------------------------------------
+
+
+def matches(case: Case, fact: Fact) -> bool:
+    """Is this statement a match of the rule for this learner?"""
+    return (
+        case.learner in people_in(fact, case.rule.get("to", "actor"))
+        and holds(case, fact, case.rule["when"])
+        and not any(holds(case, fact, condition) for condition in case.rule.get("unless", []))
+    )
+
+
+def holds(case: Case, fact: Fact, conditions: Json) -> bool:
+    """Do all of these conditions hold?"""
+    return all(condition_holds(case, fact, key, wanted) for key, wanted in conditions.items())
+
+
+def condition_holds(case: Case, fact: Fact, key: str, wanted: Any) -> bool:
+    statement, result, context = fact.statement, fact.statement.get("result", {}), fact.statement.get("context", {})
+    match key:
+        case "verb" | "type" | "object" | "tagged" | "part_of":
+            return one_of(wanted, texts(statement, key), words(case.world, key))
+        case "source" | "capture":
+            return one_of(wanted, [getattr(fact, key)], {})
+        case "score":
+            return within_bounds(wanted, result.get("score", {}).get("scaled"))
+        case "success" | "completion":
+            return key in result and result[key] is wanted
+        case "instructor":
+            agent = {"mbox": wanted} if wanted.startswith("mailto:") else {"openid": wanted}
+            present = {"present": "instructor" in context, "absent": "instructor" not in context}
+            return present.get(wanted, identity(agent) in people_in(fact, "instructor"))
+        case "same":
+            one, other = (set(seen_by(case, fact, role)) for role in wanted)
+            return bool(one & other)
+    raise AssertionError(f"the oracle does not know the condition {key!r}")
+
+
+def texts(statement: Json, key: str) -> list[str | None]:
+    """What of the statement a condition on texts looks at."""
+    around = statement.get("context", {}).get("contextActivities", {})
+    match key:
+        case "verb":
+            return [statement["verb"]["id"]]
+        case "type":
+            return [statement["object"].get("definition", {}).get("type")]
+        case "object":
+            return [statement["object"].get("id")]
+        case "tagged":
+            return [activity["id"] for activity in around.get("category", [])]
+    return [activity["id"] for activity in around.get("parent", []) + around.get("grouping", [])]
+
+
+def words(world: World, key: str) -> dict[str, list[str]]:
+    return {"verb": world.verbs, "type": world.types, "tagged": world.tags}.get(key, {})
+
+
+def one_of(wanted: Any, found: list[str | None], vocabulary: dict[str, list[str]]) -> bool:
+    """Does what was found hold what is wanted: a word or IRI, a list of them, or any_of, all_of, starts_with?"""
+    if isinstance(wanted, str):
+        return any(iri in found for iri in vocabulary.get(wanted, [wanted]))
+    if isinstance(wanted, list):
+        return any(one_of(word, found, vocabulary) for word in wanted)
+    if "any_of" in wanted:
+        return any(one_of(word, found, vocabulary) for word in wanted["any_of"])
+    if "all_of" in wanted:
+        return all(one_of(word, found, vocabulary) for word in wanted["all_of"])
+    prefixes = [wanted["starts_with"]] if isinstance(wanted["starts_with"], str) else wanted["starts_with"]
+    return any(iri is not None and iri.startswith(prefix) for iri in found for prefix in prefixes)
+
+
+def within_bounds(wanted: dict[str, float], number: float | None) -> bool:
+    if number is None:
+        return False
+    return (
+        number >= wanted.get("at_least", number)
+        and ("more_than" not in wanted or number > wanted["more_than"])
+        and number <= wanted.get("at_most", number)
+        and ("less_than" not in wanted or number < wanted["less_than"])
+    )
+
+
+def value(case: Case, fact: Fact, name: str) -> Any:
+    """What `once_per`, `different` and `from_each` compare; what is missing is one value of its own."""
+    match name:
+        case "object":
+            return fact.statement["object"].get("id")
+        case "day" | "week" | "month" | "quarter" | "year":
+            return case.period(name, fact)
+        case "registration":
+            return fact.statement.get("context", {}).get("registration")
+    return seen_by(case, fact, name)
+
+
+# --- from matches to awards ------------------------------------------------------------------------------------------
+
+Given = tuple[str, Fact, Json]
+"""The key of an award, the match that it was given at, what it gives."""
+
+
+def paid(case: Case, found: list[Fact]) -> list[Award]:
+    """The awards of one rule to one learner, out of all its matches."""
+    status = case.rule.get("status", "live")
+    if status in ("draft", "trial") or (status == "retired" and "retired_at" not in case.rule):
+        return []
+    give = case.rule["give"]
+    kept = [fact for fact in found if is_first(case, found, fact)]
+    if "streak" in case.rule:
+        given = streak(case, kept, give)
+    elif "count" in case.rule and isinstance(give, list):
+        given = [(str(tier["at"]), fact, tier) for tier in give for _, fact in counts(case, kept, tier["at"])]
+    elif "count" in case.rule:
+        given = [(str(n), fact, give) for n, fact in counts(case, kept, case.rule["count"]["reach"])]
+    else:
+        given = [(fact.id, fact, give) for fact in kept if is_alive(case, fact)]
+    return limited(case, sorted(given, key=lambda g: (g[1].place, g[2].get("at"))))
+
+
+def is_first(case: Case, found: list[Fact], fact: Fact) -> bool:
+    """Of the matches with the same `once_per` values only the earliest counts."""
+    if "once_per" not in case.rule:
+        return True
+
+    def values(f: Fact) -> list[Any]:
+        return [value(case, f, name) for name in case.rule["once_per"]]
+
+    return not any(earlier.place < fact.place and values(earlier) == values(fact) for earlier in found)
+
+
+def is_alive(case: Case, fact: Fact) -> bool:
+    """Awards are given only inside the rule's life."""
+    day = case.day(fact)
+    retired = case.rule.get("retired_at") if case.rule.get("status") == "retired" else None
+    return (
+        case.rule.get("from", day) <= day <= case.rule.get("until", day)
+        and (retired is None or fact.happened < retired)
+    )  # fmt: skip
+
+
+def counts(case: Case, found: list[Fact], reach: int) -> list[tuple[int, Fact]]:
+    """The matches at which a count of `reach` gives: the first, or every one with `repeat`."""
+    count = case.rule["count"]
+    given: list[Fact] = []
+    for now in found:
+        if not is_alive(case, now) or (given and not count.get("repeat")):
+            continue
+        unused = [f for f in found if f.place <= now.place and (not given or f.place > given[-1].place)]
+        window = [f for f in unused if in_window(case, f, now, count.get("within"))]
+        different = count.get("different")
+        seen = [f.id for f in window] if different is None else [str(value(case, f, different)) for f in window]
+        if len(set(seen)) >= reach:
+            given.append(now)
+    return list(enumerate(given, start=1))
+
+
+def in_window(case: Case, fact: Fact, now: Fact, within: Any) -> bool:
+    if within is None:
+        return True
+    if isinstance(within, dict):
+        return case.period(within["calendar"], fact) == case.period(within["calendar"], now)
+    return fact.happened >= back(now.happened, within, case.zone)
+
+
+def streak(case: Case, found: list[Fact], tiers: list[Json]) -> list[Given]:
+    """A tier is given at the first match inside the life with a run that is long enough; `again`, once in every run."""
+    given: list[Given] = []
+    for tier in tiers:
+        runs: list[int] = []
+        for now in found:
+            run, length = run_at(case, [f for f in found if f.place <= now.place])
+            if is_alive(case, now) and length >= tier["at"] and run not in runs and (not runs or tier.get("again")):
+                runs.append(run)
+                given.append((str(tier["at"]) if len(runs) == 1 else f"{tier['at']}#{len(runs)}", now, tier))
+    return given
+
+
+def run_at(case: Case, found: list[Fact]) -> tuple[int, int]:
+    """The run that stands after the last of these matches: the how-manieth it is, and its length."""
+    every = case.rule["streak"]["every"]
+    forgive = case.rule["streak"].get("forgive", {"missed": 0, "per": "ever"})
+    periods = list(dict.fromkeys(case.period(every, f) for f in found))
+    run, length = 1, 1
+    forgiven: Counter[date] = Counter()
+    for last, period in pairwise(periods):
+        needed = Counter(first_day(forgive["per"], missed) for missed in periods_between(every, last, period))
+        if all((forgiven + needed)[p] <= forgive["missed"] for p in needed):
+            length, forgiven = length + 1, forgiven + needed
+        else:
+            run, length = run + 1, 1
+    return run, length
+
+
+def limited(case: Case, given: list[Given]) -> list[Award]:
+    """What is left of the awards under the limits; what pays nothing at all is no award and uses no cap."""
+    out: list[Award] = []
+    before: list[tuple[Fact, dict[str, int]]] = []
+    for key, fact, give in given:
+        amounts = amounts_of(give)
+        for limit in case.rule.get("limit", []):
+            same = [paid for earlier, paid in before if is_same_cap(case, limit, earlier, fact)]
+            if "awards" in limit and len(same) >= limit["awards"]:
+                amounts = {}
+            for currency, cap in currencies(limit).items():
+                left = cap - sum(paid.get(currency, 0) for paid in same)
+                if currency in amounts:
+                    amounts[currency] = min(amounts[currency], max(left, 0))
+        amounts = {unit: amount for unit, amount in amounts.items() if amount}
+        if amounts:
+            before.append((fact, amounts))
+            out.append(Award(case.learner, case.rule["rule"], key, fact.happened, tuple(sorted(amounts.items()))))
+    return out
+
+
+def is_same_cap(case: Case, limit: Json, earlier: Fact, now: Fact) -> bool:
+    """Do two awards use the same cap: the same period and, with `from_each`, the same counterpart?"""
+    return case.period(limit["per"], earlier) == case.period(limit["per"], now) and (
+        "from_each" not in limit or seen_by(case, earlier, limit["from_each"]) == seen_by(case, now, limit["from_each"])
+    )
+
+
+def amounts_of(give: Json) -> dict[str, int]:
+    return currencies(give) | {f"badge:{give[kind]}": 1 for kind in ("badge", "micro_credential") if kind in give}
+
+
+def currencies(told: Json) -> dict[str, int]:
+    """`points` of a gift or a limit: a number of points, or numbers by currency."""
+    points = told.get("points", {})
+    return dict(points) if isinstance(points, dict) else {"points": int(points)}
+
+
+# --- the calendar --------------------------------------------------------------------------------------------------
+
+
+def first_day(period: str, day: date) -> date:
+    """The first day of the day, week (from Monday), month, quarter or year that holds this day."""
+    match period:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return date(day.year, max(month for month in (1, 4, 7, 10) if month <= day.month), 1)
+        case "year":
+            return date(day.year, 1, 1)
+        case "ever":
+            return date(1, 1, 1)
+    raise AssertionError(f"the oracle does not know the period {period!r}")
+
+
+@cache
+def periods_between(period: str, first: date, last: date) -> list[date]:
+    """The first days of the periods after that of `first` and before that of `last`."""
+    days = (first + timedelta(days=n) for n in range((last - first).days))
+    return sorted({first_day(period, day) for day in days} - {first})
+
+
+def back(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
+    """`now` less a duration: months and years on the zone's calendar, all else by the clock that runs."""
+    number, unit = duration.split()
+    amount, unit = int(number), unit.rstrip("s")
+    if unit not in ("month", "year"):
+        return now - amount * {
+            "second": timedelta(seconds=1), "minute": timedelta(minutes=1), "hour": timedelta(hours=1),
+            "day": timedelta(days=1), "week": timedelta(weeks=1),
+        }[unit]  # fmt: skip
+    local = now.astimezone(zone)
+    year, month = local.year, local.month
+    for _ in range(amount * (12 if unit == "year" else 1)):
+        year, month = (year - 1, 12) if month == 1 else (year, month - 1)
+    day = local.day
+    while True:
+        try:
+            return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
+        except ValueError:
+            day -= 1

@@ -1,0 +1,170 @@
+"""Random rules: each is one dictionary, written down as YAML for the service and read as it is by the oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.laws.oracle import Json
+from tests.laws.stage import (
+    ARTICLE,
+    BADGES,
+    DURATIONS,
+    FINISHED,
+    HEALTH,
+    MODULE,
+    ONBOARDING,
+    PARENTS,
+    PERIODS,
+    SHARED,
+    STACKED,
+    THINGS,
+    ZONES,
+    Clock,
+)
+
+verbs = st.sampled_from(
+    ["completed"] * 5 + [{"any_of": ["completed", "shared"]}, {"any_of": [FINISHED, "asked", "shared"]}, SHARED]
+)
+bounds = st.sampled_from(
+    [{"at_least": 0.5}, {"more_than": 0.5}, {"at_most": 0.8}, {"less_than": 0.8}, {"at_least": 0.5, "less_than": 1}]
+)
+CONDITIONS: dict[str, st.SearchStrategy[Any]] = {
+    "type": st.sampled_from(["course", ARTICLE, {"any_of": ["article", MODULE]}]),
+    "object": st.sampled_from([THINGS[0], THINGS[:3], {"starts_with": THINGS[1]}, {"any_of": THINGS[1:]}]),
+    "tagged": st.sampled_from(
+        ["safety", HEALTH, {"any_of": ["safety", "onboarding"]}, {"all_of": ["safety", ONBOARDING]}, ["onboarding"]]
+    ),
+    "part_of": st.sampled_from([PARENTS[0], PARENTS]),
+    "score": bounds,
+    "success": st.booleans(),
+    "completion": st.booleans(),
+    "instructor": st.sampled_from(["present", "absent", "mailto:ann@example.com", "https://cy.example.com/"]),
+    "capture": st.sampled_from(["xapi", {"any_of": ["xapi", "observed"]}]),
+    "source": st.sampled_from(["default", ["default", "form"]]),
+}
+one_condition = st.one_of([st.tuples(st.just(key), values) for key, values in CONDITIONS.items()])
+
+
+def conditions(least: int, most: int) -> st.SearchStrategy[Json]:
+    return st.lists(one_condition, min_size=least, max_size=most, unique_by=lambda pair: pair[0]).map(dict)
+
+
+def seldom(in_ten: int, strategy: st.SearchStrategy[Any], otherwise: Any) -> st.SearchStrategy[Any]:
+    """Draw from `strategy` so many times in ten."""
+    return st.integers(0, 9).flatmap(lambda n: strategy if n < in_ten else st.just(otherwise))
+
+
+whens = st.tuples(verbs, seldom(2, conditions(1, 2), {})).map(lambda w: {"verb": w[0], **w[1]})
+exceptions = st.lists(
+    st.one_of(
+        st.just({"same": ["instructor", "actor"]}),
+        st.just({"same": ["actor", "instructor"], "type": "course"}),
+        conditions(1, 2),
+        verbs.map(lambda verb: {"verb": verb, "success": False}),
+    ),
+    min_size=1,
+    max_size=2,
+)
+DISTINCT = ["object", "actor", "instructor", "day", "week", "registration"]
+amounts = st.sampled_from([1, 5, 10, 25])
+gifts = st.one_of(
+    amounts.map(lambda n: {"points": n}),
+    amounts.map(lambda n: {"points": n}),
+    st.tuples(amounts, st.sampled_from(BADGES)).map(lambda g: {"points": g[0], "badge": g[1]}),
+    st.sampled_from(BADGES).map(lambda badge: {"badge": badge}),
+    st.tuples(amounts, amounts).map(lambda g: {"points": {"points": g[0], "coins": g[1]}}),
+    amounts.map(lambda n: {"points": n, "micro_credential": STACKED}),
+)
+
+
+CAPS: list[Json] = [
+    {"points": 8},
+    {"points": 20},
+    {"points": 33},
+    {"points": {"coins": 7}},
+    {"awards": 1},
+    {"awards": 2},
+]
+
+
+@st.composite
+def limits(draw: st.DrawFn, periods: Sequence[str], to: str) -> Json:
+    limit = {**draw(st.sampled_from(CAPS)), "per": draw(st.sampled_from([*periods, "ever"]))}
+    if draw(st.booleans()):
+        limit["from_each"] = "actor" if to == "instructor" else "instructor"
+    return limit
+
+
+@st.composite
+def tiers(draw: st.DrawFn, again: bool) -> list[Json]:
+    marks = sorted(draw(st.sets(st.integers(1, 4), min_size=1, max_size=2)))
+    out = []
+    for mark in marks:
+        tier = {"at": mark, **draw(gifts)}
+        if again and draw(st.booleans()):
+            tier["again"] = True
+        out.append(tier)
+    return out
+
+
+@st.composite
+def kinds(draw: st.DrawFn, clock: Clock) -> Json:
+    """The part of a rule that says how matches become awards, and what they give."""
+    periods = [p for p in PERIODS[clock.step] if p != "ever"]
+    kind = draw(st.sampled_from(["each", "count", "count", "streak"]))
+    if kind == "streak":
+        run: Json = {"every": draw(st.sampled_from(periods))}
+        if draw(st.booleans()):
+            run["forgive"] = {
+                "missed": draw(st.integers(1, 2)),
+                "per": draw(st.sampled_from(["week", "month", "quarter", "year"])),
+            }
+        return {"streak": run, "give": draw(tiers(again=True))}
+    if kind == "each":
+        return {"give": draw(gifts)}
+    count: Json = {}
+    if draw(st.booleans()):
+        count["different"] = draw(st.sampled_from(DISTINCT))
+    window = draw(st.sampled_from(["", "rolling", "rolling", "calendar"]))
+    if window == "rolling":
+        count["within"] = draw(st.sampled_from(DURATIONS[clock.step]))
+    if window == "calendar":
+        count["within"] = {"calendar": draw(st.sampled_from(periods))}
+    if draw(st.integers(0, 3)) == 0:
+        return {"count": count, "give": draw(tiers(again=False))}
+    count["reach"] = draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        count["repeat"] = True
+    return {"count": count, "give": draw(gifts)}
+
+
+@st.composite
+def rules(draw: st.DrawFn, clock: Clock, name: str) -> Json:
+    """A rule as the YAML says it, and as the oracle reads it."""
+    rule: Json = {"rule": name, "title": name.title(), "how_to_earn": "By chance.", "when": draw(whens)}
+    rule["status"] = draw(st.sampled_from(["live"] * 27 + ["trial", "draft", "retired"]))
+    if draw(st.integers(0, 3)) == 0:
+        rule["to"] = "instructor"
+    if draw(st.integers(0, 2)) == 0:
+        rule["time_zone"] = draw(st.sampled_from(ZONES))
+    if draw(st.integers(0, 3)) == 0:
+        rule["unless"] = draw(exceptions)
+    if draw(st.integers(0, 2)) == 0:
+        rule["once_per"] = draw(st.lists(st.sampled_from(DISTINCT), min_size=1, max_size=2, unique=True))
+    if draw(st.integers(0, 3)) == 0:
+        rule["from"] = draw(days(clock, 0, 4))
+    if draw(st.integers(0, 5)) == 0:
+        rule["until"] = draw(days(clock, 3, 8))
+    if "from" in rule and "until" in rule and rule["until"] < rule["from"]:
+        del rule["until"]
+    if draw(st.booleans()):
+        rule["limit"] = draw(st.lists(limits(PERIODS[clock.step], rule.get("to", "actor")), min_size=1, max_size=2))
+    return rule | draw(kinds(clock))
+
+
+def days(clock: Clock, least: int, most: int) -> st.SearchStrategy[date]:
+    return st.integers(least, most).map(lambda steps: clock.wall(steps).date())

@@ -1,0 +1,59 @@
+"""What `core` makes of all facts is what the oracle makes of them: each award, its key, moment and amounts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+from hypothesis import given
+
+from service.core import evaluate, statement
+from service.core.language import load
+from service.core.rule import Rule
+from tests.laws import oracle
+from tests.laws.histories import Scene, scenes
+from tests.laws.oracle import Award, Delivery, World
+
+
+class Known:
+    """The people of a scene, numbered as they are met."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.keys: list[str] = []
+
+    def learner(self, key: str) -> int:
+        if key not in self.keys:
+            self.keys.append(key)
+        return self.keys.index(key) + 1
+
+    def zone(self, learner: int) -> ZoneInfo:
+        return ZoneInfo(self.world.zones.get(self.keys[learner - 1], self.world.zone))
+
+
+def resolved(scene: Scene) -> tuple[Rule, ...]:
+    documents, problems = load([("rules.yaml", scene.text.encode())])
+    assert not [str(problem) for problem in problems if problem.severity == "error"]
+    return documents.rules
+
+
+def facts(deliveries: Sequence[Delivery]) -> list[statement.Fact]:
+    return [statement.read(msgspec.json.encode(d.statement), d.received, d.source, d.capture) for d in deliveries]
+
+
+def awards(scene: Scene) -> set[Award]:
+    """What the service's core makes of a scene, in the oracle's words."""
+    people = Known(scene.world)
+    outcome = evaluate.evaluate(resolved(scene), facts(scene.deliveries), people)
+    found = [
+        Award(people.keys[a.learner - 1], a.rule, a.key, a.happened, tuple(sorted(a.amounts.items())))
+        for a in outcome.awards
+    ]
+    assert len(found) == len(set(found))
+    return set(found)
+
+
+@given(scenes())
+def test_core_and_oracle_agree_on_every_award(scene: Scene) -> None:
+    assert awards(scene) == oracle.awards(scene.rules, scene.deliveries, scene.world)
