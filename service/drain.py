@@ -71,11 +71,11 @@ class Drain:
             strangers = everybody
         with self.engine.begin() as connection:
             beneath = driver(connection)
-            if strangers:
-                here.learners.update(identity.learners(beneath, strangers))
+            met = identity.learners(beneath, strangers) if strangers else {}
             if addresses:
                 identity.add_addresses(beneath, addresses)
-                here.addressed.update(addresses)
+        here.learners.update(met)  # only now, for a commit that fails leaves nobody behind
+        here.addressed.update(addresses)
 
 
 def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed]) -> Drained:

@@ -1,5 +1,6 @@
 """Boards in Redis: what is applied, how ties rank, and that SQL tells the same as Redis."""
 
+import threading
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -266,3 +267,34 @@ def test_consent_given_and_taken_back_shows_and_hides(engine: Engine, redis: Red
             rows = scores.renew(connection, 1)
         boards.project(redis, {number: kind}, rows)
         assert boards.page(redis, number, kind, 0, 10, 0).total == total
+
+
+def test_rebuilding_beside_a_running_drain_loses_nothing(engine: Engine, redis: Redis) -> None:
+    number = in_force(engine, board())[board().name]
+    learners(engine, [True] * 20)
+    keep(engine, [row(n, n)._replace(board=number) for n in range(1, 21)])
+    stop = threading.Event()
+
+    def drain() -> None:
+        random = Random(1)
+        while not stop.is_set():
+            with engine.begin() as connection:
+                connection.execute(tables.score.update().values(points=random.randrange(100)))
+                rows = [one for n in random.sample(range(1, 21), 5) for one in scores.renew(connection, n)]
+            boards.project(redis, {number: board()}, rows)
+            with engine.begin() as connection:
+                rows = [one for n in range(1, 21) for one in scores.renew(connection, n)]
+            boards.project(redis, {number: board()}, rows)
+
+    thread = threading.Thread(target=drain)
+    thread.start()
+    try:
+        for _ in range(10):
+            boards.rebuild(engine, redis)
+    finally:
+        stop.set()
+        thread.join()
+    with engine.connect() as connection:
+        told = scores.page(connection, number, board(), 0, 100, 0)
+    assert boards.page(redis, number, board(), 0, 100, 0) == told
+    assert not boards.lost(engine, redis)

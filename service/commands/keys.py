@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import click
 
 from service.badges import keys as forms
+from service.badges.documents import SLUG
 from service.badges.issuing import rotate as rotated
 from service.commands.tokens import as_json, show, transaction
-from service.http.issuers import SLUG
 from service.settings import settings
 from service.store.credentials import keys
 

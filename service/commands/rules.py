@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import click
 
 from service import shipped
-from service.core.expectations import Miss
 from service.core.language import Documents, Problem, load, read_directory
+from service.core.misses import Miss
 from service.core.places import shown
-from service.core.reference import TABLES, schema, table
+from service.core.reference import TABLES, current, schema, table
 from service.core.rehearsal import Uncovered, Verdict, run, uncovered
 from service.errors import Refusal
 
@@ -246,10 +246,17 @@ def _case(suite: ElementTree.Element, tests: str, name: str, path: str, line: in
 
 @command.command("schema")
 @click.option("--markdown", is_flag=True, help="Print tables of all keys for people instead.")
+@click.option(
+    "--into",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Bring the tables in this Markdown file up to date instead.",
+)
 @click.option("--json", "_as_json", is_flag=True, help="Print JSON, as without it.")
-def schema_(markdown: bool, _as_json: bool) -> None:
+def schema_(markdown: bool, into: Path | None, _as_json: bool) -> None:
     """Print the JSON Schema of the rule language, for editors."""
-    if markdown:
+    if into:
+        into.write_text(current(into.read_text(encoding="utf-8")), encoding="utf-8")
+    elif markdown:
         click.echo("\n".join(f"## {name}\n\n{table(keys)}" for name, keys in TABLES.items()))
     else:
         click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))

@@ -7,9 +7,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from service.core import forms
-from service.core.expectations import Expectation, expectations
+from service.core import forms, scalars
+from service.core.expectations import expectations
 from service.core.forms import Form, Key, Reading, Table, expected, fields, list_of
+from service.core.misses import Expectation
 from service.core.places import Broken, Items, Node, Pairs, Place, Scalar, shown
 from service.core.shorthand import PEOPLE, Person, Script, as_written, read_statements, statement_keys
 from service.core.statement import Fact
@@ -41,13 +42,15 @@ class Tests(Struct, frozen=True):
 
 
 CASE: Table = {
-    "name": Key(forms.text("what the case shows", "pays up to the cap"), "what the case shows", required=True),
+    "name": Key(scalars.text("what the case shows", "pays up to the cap"), "what the case shows", required=True),
     "statements": Key(as_written("a list of statements", "[{id: s1, …}]"), "what happens"),
     "expect": Key(as_written("what people earned", "{ann: {points: 50}}"), "what it should come to"),
-    "shuffle": Key(forms.whole(1, 1000, 20), "so many other orders of arrival must come to the same"),
-    "same_as": Key(forms.text("the name of a case", "pays up to the cap"), "the case whose outcome this one must have"),
+    "shuffle": Key(scalars.whole(1, 1000, 20), "so many other orders of arrival must come to the same"),
+    "same_as": Key(
+        scalars.text("the name of a case", "pays up to the cap"), "the case whose outcome this one must have"
+    ),
 }
-_RULES = list_of(forms.slug("share-an-article"), or_one=True)
+_RULES = list_of(scalars.slug("share-an-article"), or_one=True)
 
 
 def _rules(reading: Reading, node: Node, name: str) -> tuple[str, ...] | None:
@@ -61,7 +64,7 @@ def _rules(reading: Reading, node: Node, name: str) -> tuple[str, ...] | None:
 
 
 TESTS: Table = {
-    "tests": Key(forms.text("the name of a rule", "share-an-article"), "the rule that is tested", required=True),
+    "tests": Key(scalars.text("the name of a rule", "share-an-article"), "the rule that is tested", required=True),
     "rules": Key(
         Form("all, or a list of rules", "all", {"anyOf": [{"const": "all"}, _RULES.schema]}, _rules),
         "the rules that are evaluated, where it is not only the one that is tested: `all`, or a list",

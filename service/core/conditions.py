@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from service.core import forms
-from service.core.forms import TRUTH, Form, Key, Reading, Table, either, expected, list_of, mapping, text
+from service.core import scalars
+from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
 from service.core.places import Items, Node, Pairs, Scalar, shown
 from service.core.rule import Among, Answers, Carries, Condition, Measures, Names, Same
+from service.core.scalars import TRUTH, text
 from service.core.statement import Account, Agent, identifier
 from service.core.vocabulary import Section, is_iri
 
@@ -39,7 +40,7 @@ def _among(key: Any, word: Form[Any], extra: Table | None = None) -> Form[Among]
 
 def _carries(key: Any, section: Section, example: str) -> Form[Carries]:
     """A list of ids of the statement: a word, a list of words (any of them), `{any_of: …}` or `{all_of: …}`."""
-    word = forms.iris(section, example)
+    word = scalars.iris(section, example)
     some = list_of(word, example=f"[{example}]")
     table = {"any_of": Key(some, "at least one of these"), "all_of": Key(some, "every one of these")}
 
@@ -75,7 +76,7 @@ def _something(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
 
 
 _PREFIX = list_of(
-    forms.scalar(
+    scalars.scalar(
         "the beginning of an IRI",
         "https://lms.example.com/courses/",
         {"type": "string"},
@@ -120,8 +121,10 @@ def _meet(low: float, high: float, touching: bool) -> bool:
     return low <= high if touching else low < high
 
 
-SCALED = forms.number(-1, 1, "a number from -1 to 1", "0.8", "A scaled score of 80 % is 0.8; for points use raw_score.")
-RAW = forms.number(-1e12, 1e12, "a number", "75")
+SCALED = scalars.number(
+    -1, 1, "a number from -1 to 1", "0.8", "A scaled score of 80 % is 0.8; for points use raw_score."
+)
+RAW = scalars.number(-1e12, 1e12, "a number", "75")
 
 
 # --- people -------------------------------------------------------------------------------------------------------
@@ -200,7 +203,7 @@ def _value(words: str, example: str) -> Form[str]:
         return node.text if node.text.strip() and node.text not in ("present", "absent") else None
 
     hint = "Whether it is there at all cannot be tested yet."
-    return forms.scalar(words, example, {"type": "string", "not": {"enum": ["present", "absent"]}}, parse, hint)
+    return scalars.scalar(words, example, {"type": "string", "not": {"enum": ["present", "absent"]}}, parse, hint)
 
 
 def _words(word: Form[str]) -> Form[tuple[str, ...]]:
@@ -212,14 +215,14 @@ LATER = Key(text(), "", refused="is not known yet: this version of Plaudit canno
 
 
 WHEN: Table = {
-    "verb": Key(_among("verb", forms.iris("verbs", "completed")), "what was done: verb.id", required=True),
+    "verb": Key(_among("verb", scalars.iris("verbs", "completed")), "what was done: verb.id", required=True),
     "type": Key(
-        _among("type", forms.iris("types", "course")), "what kind of thing it was done to: object.definition.type"
+        _among("type", scalars.iris("types", "course")), "what kind of thing it was done to: object.definition.type"
     ),
     "object": Key(
         _among(
             "object",
-            forms.iris("objects", "https://lms.example.com/courses/first-aid"),
+            scalars.iris("objects", "https://lms.example.com/courses/first-aid"),
             {"starts_with": Key(_PREFIX, "the beginning of the IRI, or a list of such")},
         ),
         "the thing itself: object.id",
@@ -244,7 +247,7 @@ WHEN: Table = {
         "context.registration",
     ),
     "source": Key(_among("source", _words(text("the name of a source", "lms"))), "which source pushed the statement"),
-    "capture": Key(_among("capture", _words(forms.one_of(*CAPTURES))), "how the source came to know it"),
+    "capture": Key(_among("capture", _words(scalars.one_of(*CAPTURES))), "how the source came to know it"),
     **dict.fromkeys(("duration", "response", "attachments", "template", "value"), LATER),
     **dict.fromkeys(("same", "swapped"), Key(text(), "", refused='belongs in "unless": move it there.')),
 }

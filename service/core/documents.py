@@ -6,11 +6,12 @@ import posixpath
 import re
 from typing import Any, NamedTuple
 
-from service.core import forms
-from service.core.forms import TIME_ZONE, Form, Key, Reading, Table, either, expected, fields, list_of, mapping
+from service.core import forms, scalars
+from service.core.forms import Form, Key, Reading, Table, either, expected, fields, list_of, mapping
 from service.core.places import Node, Pairs, Scalar, shown
 from service.core.rule import Achievement, Board
-from service.core.rules import CURRENCY, PERIODS
+from service.core.rule_document import CURRENCY, PERIODS
+from service.core.scalars import TIME_ZONE
 from service.core.vocabulary import SECTIONS, Section, Word, is_iri, is_word
 
 # --- achievement --------------------------------------------------------------------------------------------------
@@ -81,7 +82,7 @@ def _achievement_type(node: Scalar) -> str | None:
     return node.text if node.text in ACHIEVEMENT_TYPES or re.fullmatch(r"ext:[\w.-]+", node.text) else None
 
 
-_TYPE = forms.scalar(
+_TYPE = scalars.scalar(
     "a type of achievement of Open Badges, or one of your own that starts with ext:",
     "Badge",
     {"anyOf": [{"enum": list(ACHIEVEMENT_TYPES)}, {"type": "string", "pattern": r"^ext:[\w.-]+$"}]},
@@ -89,15 +90,17 @@ _TYPE = forms.scalar(
     "Often used are Badge, Course, Certificate, Competency, Award and MicroCredential.",
 )
 ACHIEVEMENT: Table = {
-    "achievement": Key(forms.slug("keen-learner"), "its name, unique among all achievements", required=True),
-    "name": Key(forms.localized("Keen learner"), "what people read on the badge (or `title`)"),
-    "title": Key(forms.localized("Keen learner"), "the same as `name`; write one of them"),
-    "description": Key(forms.localized("Finished five courses"), "what somebody who holds it has done", required=True),
-    "criteria": Key(forms.localized("Complete five courses within 90 days"), "how it is earned", required=True),
+    "achievement": Key(scalars.slug("keen-learner"), "its name, unique among all achievements", required=True),
+    "name": Key(scalars.localized("Keen learner"), "what people read on the badge (or `title`)"),
+    "title": Key(scalars.localized("Keen learner"), "the same as `name`; write one of them"),
+    "description": Key(
+        scalars.localized("Finished five courses"), "what somebody who holds it has done", required=True
+    ),
+    "criteria": Key(scalars.localized("Complete five courses within 90 days"), "how it is earned", required=True),
     "image": Key(IMAGE, "the picture of the badge"),
     "type": Key(_TYPE, "AchievementType of Open Badges 3.0; default `Badge`"),
     "tags": Key(
-        list_of(forms.text("a tag", "safety"), or_one=True, example="[safety]"), "words about it, on the badge"
+        list_of(scalars.text("a tag", "safety"), or_one=True, example="[safety]"), "words about it, on the badge"
     ),
 }
 
@@ -138,10 +141,10 @@ def _mentioned(kind: str, form: Form[str], severity: Any = "error") -> Form[str]
 
 
 _TAGGED: Table = {
-    "tagged": Key(_mentioned("tag", forms.slug("social"), "warning"), "rules with this tag", required=True)
+    "tagged": Key(_mentioned("tag", scalars.slug("social"), "warning"), "rules with this tag", required=True)
 }
 _ALL: Form[Chosen] = Form("all", "all", {"const": "all"}, lambda _reading, _node, _name: Chosen())
-_RULES = list_of(_mentioned("rule", forms.slug("share-an-article")), or_one=True)
+_RULES = list_of(_mentioned("rule", scalars.slug("share-an-article")), or_one=True)
 _NAMED: Form[Chosen] = Form(
     _RULES.words,
     _RULES.example,
@@ -158,19 +161,19 @@ def _choice(node: Node) -> Form[Chosen]:
 
 
 BOARD: Table = {
-    "board": Key(forms.slug("this-month"), "its name, unique among all boards", required=True),
-    "title": Key(forms.localized("This month"), "what people read", required=True),
+    "board": Key(scalars.slug("this-month"), "its name, unique among all boards", required=True),
+    "title": Key(scalars.localized("This month"), "what people read", required=True),
     "points": Key(_mentioned("currency", CURRENCY, "warning"), "which currency; default `points`"),
-    "period": Key(forms.one_of(*PERIODS, example="month"), "the board starts anew in each of these; default `ever`"),
+    "period": Key(scalars.one_of(*PERIODS, example="month"), "the board starts anew in each of these; default `ever`"),
     "from_rules": Key(
         either("all, a list of rules, or {tagged: …}", "all", _choice, _ALL, _NAMED, _BY_TAG),
         "whose points count: `all` (the default), a list of rules, or `{tagged: …}`, the rules with this tag",
     ),
     "ties": Key(
-        forms.one_of("shared", "dense", "first"),
+        scalars.one_of("shared", "dense", "first"),
         "`shared` (1, 1, 3; the default), `dense` (1, 1, 2), `first` (who got there first)",
     ),
-    "who": Key(forms.one_of("everyone", "opted_in", example="opted_in"), "who is shown; default `opted_in`"),
+    "who": Key(scalars.one_of("everyone", "opted_in", example="opted_in"), "who is shown; default `opted_in`"),
     "time_zone": Key(TIME_ZONE, "for days, weeks and months; default the service's"),
 }
 
@@ -192,7 +195,7 @@ def _iri(node: Scalar) -> str | None:
     return node.text if is_iri(node.text) else None
 
 
-IRI = forms.scalar(
+IRI = scalars.scalar(
     "an IRI", "http://adlnet.gov/expapi/verbs/completed", {"type": "string", "pattern": "^[^:]+:.+"}, _iri
 )
 _IRIS = list_of(IRI, or_one=True)
@@ -223,7 +226,7 @@ MEANINGS: dict[Section, str] = {
     "tags": "words for tags",
 }
 VOCABULARY: Table = {
-    "vocabulary": Key(forms.slug("core"), "its name", required=True),
+    "vocabulary": Key(scalars.slug("core"), "its name", required=True),
     **{section: Key(_section(section), MEANINGS[section]) for section in SECTIONS},
 }
 

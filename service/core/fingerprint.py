@@ -19,8 +19,14 @@ LEFT_OUT = ("definition", "display", "name")
 
 
 def fingerprint(raw: bytes) -> bytes:
-    """SHA-256 over the compared parts of the statement in `raw`, which must be JSON."""
-    statement = msgspec.json.decode(raw)
+    """SHA-256 over the compared parts of the statement in `raw`, which must be a JSON object.
+
+    One that holds numbers beyond what can be decoded is compared byte by byte.
+    """
+    try:
+        statement = msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return hashlib.sha256(raw).digest()
     return hashlib.sha256(_encode({key: _essence(statement.get(key)) for key in COMPARED})).digest()
 
 

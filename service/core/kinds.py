@@ -9,7 +9,7 @@ is a fold and a line in `KINDS`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -85,7 +85,8 @@ def count(setting: Setting, state: CountState | None, match: Match) -> tuple[Cou
         return state, ()
     period = windows.index(kind.calendar, match.happened, setting.zone) if kind.calendar else None
     kept = state.counted if period == state.period else ()
-    counted = _counted(kept, Counted(match.different, match.happened, match.statement), kind)[-targets[-1] :]
+    counted = _counted(kept, Counted(match.different, match.happened, match.statement), kind, setting.zone)
+    counted = counted[-targets[-1] :]
     if not setting.alive(match.happened):
         return CountState(counted, period, state.given), ()
     inside = _inside(counted, match.happened, kind, setting.zone)
@@ -104,22 +105,25 @@ def _targets(rule: Rule) -> tuple[int, ...]:
     return (rule.kind.reach,) if rule.kind.reach else tuple(grant.at or 1 for grant in rule.give)
 
 
-def _counted(kept: tuple[Counted, ...], new: Counted, kind: Count) -> tuple[Counted, ...]:
+CLIPPED = timedelta(days=4)
+"""A month before 31 March begins earlier than one before 29 March: so long may a match outside come inside again."""
+
+
+def _counted(kept: tuple[Counted, ...], new: Counted, kind: Count, zone: ZoneInfo) -> tuple[Counted, ...]:
+    """The matches that count now or may count later."""
     if kind.different is not None:
         kept = tuple(one for one in kept if one.value != new.value)
-    return (*kept, new)
+    return (*_inside(kept, new.happened, kind, zone, CLIPPED), new)
 
 
-def _inside(counted: tuple[Counted, ...], now: datetime, kind: Count, zone: ZoneInfo) -> tuple[Counted, ...]:
-    """Those inside the rolling window.
-
-    None is forgotten for being outside: a month before 31 March begins earlier than one before 29 March, so a match
-    may come inside again.
-    """
+def _inside(
+    counted: tuple[Counted, ...], now: datetime, kind: Count, zone: ZoneInfo, slack: timedelta = timedelta(0)
+) -> tuple[Counted, ...]:
+    """Those inside the rolling window that ends now, or before it by no more than `slack`."""
     if kind.within is None:
         return counted
     bound = windows.before(now, kind.within, zone)
-    return tuple(one for one in counted if one.happened >= bound)
+    return tuple(one for one in counted if one.happened + slack >= bound)
 
 
 def _earned(rule: Rule, counted: tuple[Counted, ...], place: int, target: int) -> Earned:

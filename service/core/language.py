@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.core import documents, places
+from service.core import documents, strict
 from service.core.cases import TESTS_FORM, Tests
 from service.core.documents import ACHIEVEMENT_FORM, BOARD_FORM, MEDIA_TYPES, VOCABULARY_FORM, Image
 from service.core.forms import Form, Reading
-from service.core.places import Broken, Document, Node, Pairs, Place, Problem, listed, shown
+from service.core.places import Broken, Node, Pairs, Place, Problem, Scalar, listed, shown
 from service.core.rule import Achievement, Board, Rule
-from service.core.rules import RULE_FORM
+from service.core.rule_document import RULE_FORM
+from service.core.strict import Document
 from service.core.vocabulary import Vocabulary, merged
 
 __all__ = ["Documents", "Problem", "load", "read_directory"]
@@ -110,7 +111,7 @@ def _is_yaml(path: str) -> bool:
 
 
 def _recognised(reading: Reading, path: str, content: bytes) -> Iterable[_Written]:
-    found, problems, unread = places.read(path, content)
+    found, problems, unread = strict.read(path, content)
     reading.problems += problems
     reading.errors += len(problems)
     reading.unread += unread
@@ -141,7 +142,7 @@ def _kind(reading: Reading, document: Document) -> _Written | None:
 
 
 def _name(node: Node | None) -> str:
-    return node.text if isinstance(node, places.Scalar) else ""
+    return node.text if isinstance(node, Scalar) else ""
 
 
 def _check_names(reading: Reading, written: list[_Written]) -> None:

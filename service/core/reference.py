@@ -1,30 +1,27 @@
 """The rule language for editors and readers, made from the tables that read it: a JSON Schema, and docs/rules.md.
 
-`python -m service.core.reference docs/rules.md` brings the tables of the file up to date; a test holds that they are.
+`plaudit rules schema --into docs/rules.md` brings the tables of the file up to date; a test holds that they are.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
-from service.core import cases, conditions, documents, expectations, rules, shorthand
+from service.core import cases, conditions, documents, expectations, rule_document, shorthand
 from service.core.forms import Schema, Table
 from service.core.language import KINDS
 
 TABLES: Mapping[str, Table] = {
-    "rule": rules.RULE,
+    "rule": rule_document.RULE,
     "when": conditions.WHEN,
-    "unless": {name: key for name, key in conditions.UNLESS.items() if name not in conditions.WHEN},
-    "count": rules.COUNT,
-    "streak": rules.STREAK,
-    "forgive": rules.FORGIVE,
-    "give": rules.GIVE,
-    "tier": {name: key for name, key in rules.TIER.items() if name not in rules.GIVE},
-    "limit": rules.LIMIT,
+    "unless": {"same": conditions.UNLESS["same"]},
+    "count": rule_document.COUNT,
+    "streak": rule_document.STREAK,
+    "forgive": rule_document.FORGIVE,
+    "give": rule_document.GIVE,
+    "tier": {name: key for name, key in rule_document.TIER.items() if name not in rule_document.GIVE},
+    "limit": rule_document.LIMIT,
     "achievement": documents.ACHIEVEMENT,
     "board": documents.BOARD,
     "vocabulary": documents.VOCABULARY,
@@ -70,12 +67,3 @@ def _cell(text: str) -> str:
 def current(text: str) -> str:
     """The text with each table between `<!-- keys of … -->` and `<!-- end -->` as it is now."""
     return _MARKED.sub(lambda found: f"{found[1]}{table(TABLES[found[2]])}{found[3]}", text)
-
-
-def _main(path: Any) -> None:
-    file = Path(path)
-    file.write_text(current(file.read_text(encoding="utf-8")), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1])

@@ -17,8 +17,8 @@ from msgspec.structs import asdict, replace
 from service.core import windows
 from service.core.cases import Case, Tests
 from service.core.evaluate import Outcome, evaluate
-from service.core.expectations import Miss, Result
 from service.core.language import Documents
+from service.core.misses import Miss, Result
 from service.core.places import Place
 from service.core.rule import Condition, Count, Each, Names, Rule, Same, Streak
 from service.core.shorthand import Person

@@ -16,10 +16,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from service.core import forms
+from service.core import forms, scalars
 from service.core.conditions import CAPTURES, RAW, SCALED
-from service.core.forms import TIME_ZONE, TRUTH, Form, Key, Reading, Table, expected, fields, list_of, mapping
+from service.core.forms import Form, Key, Reading, Table, expected, fields, list_of, mapping
 from service.core.places import Broken, Items, Node, Pairs, Scalar, shown
+from service.core.scalars import TIME_ZONE, TRUTH
 from service.core.statement import VOIDED, Account, Agent, Fact, Unusable, identifier, read
 from service.core.vocabulary import is_iri
 
@@ -50,14 +51,14 @@ def as_written(words: str, example: str) -> Form[Node]:
 _PERSON = re.compile(r"\w[\w.-]*")
 PERSON: Table = {
     "time_zone": Key(TIME_ZONE, "where the days of this person are; default UTC"),
-    "mbox": Key(forms.text("a mailto: address", "mailto:ann@example.com"), "default mailto:<name>@example.com"),
+    "mbox": Key(scalars.text("a mailto: address", "mailto:ann@example.com"), "default mailto:<name>@example.com"),
     "account": Key(
         mapping(
             '"account"',
             "{home_page: https://lms.example.com, name: a1234}",
             {
-                "home_page": Key(forms.text("an address", "https://lms.example.com"), "which system", required=True),
-                "name": Key(forms.text("a name", "a1234"), "the name there", required=True),
+                "home_page": Key(scalars.text("an address", "https://lms.example.com"), "which system", required=True),
+                "name": Key(scalars.text("a name", "a1234"), "the name there", required=True),
             },
             lambda found: {"homePage": found["home_page"], "name": found["name"]},
         ),
@@ -123,32 +124,32 @@ def _moment(node: Scalar) -> tuple[str, datetime] | None:
         return None
 
 
-MOMENT = forms.scalar(
+MOMENT = scalars.scalar(
     "a time with its offset", "2026-03-01T09:00:00+01:00", {"type": "string"}, _moment, "For UTC write Z as the offset."
 )
-_NAMES = list_of(forms.text("the name of a person", "ann"), or_one=True)
-_LABEL = forms.text("the id of a statement", "s1")
+_NAMES = list_of(scalars.text("the name of a person", "ann"), or_one=True)
+_LABEL = scalars.text("the id of a statement", "s1")
 SHORT: Table = {
     "id": Key(_LABEL, "what the test calls the statement; a UUID is taken as it is"),
     "at": Key(MOMENT, "when it happened: timestamp"),
     "received": Key(MOMENT, "when it arrived; default: when it happened"),
     "actor": Key(_NAMES, "who did it, where it is a group: several people"),
-    "verb": Key(forms.iris("verbs", "shared"), "what was done, beside `actor`"),
-    "type": Key(forms.iris("types", "article"), "the type of the object, beside `object`"),
-    "object": Key(forms.text("a short name, a word or an IRI", "a1"), "what it was done to, where it has no type"),
-    "tags": Key(list_of(forms.iris("tags", "safety"), or_one=True), "category"),
-    "part_of": Key(list_of(forms.text("a short name, a word or an IRI", "path-1"), or_one=True), "parent"),
+    "verb": Key(scalars.iris("verbs", "shared"), "what was done, beside `actor`"),
+    "type": Key(scalars.iris("types", "article"), "the type of the object, beside `object`"),
+    "object": Key(scalars.text("a short name, a word or an IRI", "a1"), "what it was done to, where it has no type"),
+    "tags": Key(list_of(scalars.iris("tags", "safety"), or_one=True), "category"),
+    "part_of": Key(list_of(scalars.text("a short name, a word or an IRI", "path-1"), or_one=True), "parent"),
     "score": Key(SCALED, "result.score.scaled"),
     "raw_score": Key(RAW, "result.score.raw"),
     "success": Key(TRUTH, "result.success"),
     "completion": Key(TRUTH, "result.completion"),
     "instructor": Key(_NAMES, "who taught"),
     "team": Key(_NAMES, "who took part together"),
-    "platform": Key(forms.text("a name", "Moodle"), "context.platform"),
-    "language": Key(forms.text("a language tag", "en"), "context.language"),
-    "registration": Key(forms.text("a short name or a UUID", "r1"), "context.registration"),
-    "source": Key(forms.text("the name of a source", "lms"), "which source pushed it; default `default`"),
-    "capture": Key(forms.one_of(*CAPTURES), "how the source knows; default `xapi`"),
+    "platform": Key(scalars.text("a name", "Moodle"), "context.platform"),
+    "language": Key(scalars.text("a language tag", "en"), "context.language"),
+    "registration": Key(scalars.text("a short name or a UUID", "r1"), "context.registration"),
+    "source": Key(scalars.text("the name of a source", "lms"), "which source pushed it; default `default`"),
+    "capture": Key(scalars.one_of(*CAPTURES), "how the source knows; default `xapi`"),
     "void": Key(_LABEL, "the id of the statement that this one voids; only `id`, `at` and `received` stand beside it"),
     "statement": Key(
         as_written("a mapping", "{actor: …, verb: …, object: …}"), "a full xAPI statement, instead of the other keys"
@@ -163,8 +164,8 @@ UNKNOWN = 'People are defined under "people", and types of activity in a vocabul
 EXPECTED_KEYS = ("refused", "progress", "ledger")
 RESERVED = {*SHORT, *EXPECTED_KEYS}
 REPEAT: Table = {
-    "from": Key(forms.whole(0, 1_000_000, 1), "the first number", required=True),
-    "to": Key(forms.whole(0, 1_000_000, 6), "the last number", required=True),
+    "from": Key(scalars.whole(0, 1_000_000, 1), "the first number", required=True),
+    "to": Key(scalars.whole(0, 1_000_000, 6), "the last number", required=True),
 }
 _REPEAT = mapping('"repeat"', "{from: 1, to: 6}", REPEAT, lambda found: range(found["from"], found["to"] + 1))
 _NUMBERED = re.compile(r"\{n(?::0([1-9]))?\}")
@@ -200,8 +201,8 @@ class Script:
 
 def statement_keys(reading: Reading, people: Mapping[str, Person]) -> Table:
     """The keys of a statement in a document with these people: theirs, those of `SHORT`, and the words for types."""
-    verb = Key(forms.iris("verbs", "shared"), "what this person did")
-    thing = Key(forms.text("a short name or an IRI", "a1"), "the object, of this type")
+    verb = Key(scalars.iris("verbs", "shared"), "what this person did")
+    thing = Key(scalars.text("a short name or an IRI", "a1"), "the object, of this type")
     words = [word for word in reading.vocabulary.words["types"] if word not in RESERVED]
     return {**dict.fromkeys(people, verb), **SHORT, **dict.fromkeys(words, thing)}
 
@@ -315,7 +316,7 @@ def _json(node: Any) -> Any:
         return {key.text: _json(value) for key, value in node.pairs}
     if isinstance(node, Items):
         return [_json(item) for item in node.items]
-    return forms.typed(node) if isinstance(node, Scalar) else None
+    return scalars.typed(node) if isinstance(node, Scalar) else None
 
 
 def _unnamed(script: Script) -> str:
@@ -396,8 +397,8 @@ def _activity(script: Script, text: str, word: str) -> str:
 def _result(found: dict[str, Any]) -> dict[str, Any]:
     scores = {"scaled": found.get("score"), "raw": found.get("raw_score")}
     score = {name: value for name, value in scores.items() if value is not None}
-    answers = {name: found[name] for name in ("success", "completion") if name in found}
-    return {**({"score": score} if score else {}), **answers}
+    answers: dict[str, Any] = {name: found[name] for name in ("success", "completion") if name in found}
+    return answers | ({"score": score} if score else {})
 
 
 def _context(script: Script, node: Pairs, found: dict[str, Any]) -> dict[str, Any]:

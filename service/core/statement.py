@@ -8,7 +8,9 @@ way. Sections are those of the xAPI specification 1.0.3, part 2 (Data).
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime
+from itertools import accumulate
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
@@ -17,7 +19,10 @@ from msgspec import Struct
 from service.core.fingerprint import fingerprint
 
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
-LONGEST_KEY = 1000
+LONGEST_KEY = 600
+"""Characters of an identifier key; of four bytes each they still fit into an index of the database."""
+DEEPEST = 100
+"""Levels of arrays and objects in a statement: whoever reads it again, wherever that is, has room for as many."""
 
 
 class Unusable(Exception):
@@ -169,24 +174,46 @@ def read(raw: bytes, received: datetime, source: str = "default", capture: str =
     received: aware UTC; bounds event time from above and stands in for a missing timestamp.
     A statement without an id gets one made from its source, content and timestamp, so that a repeat has the same.
     """
+    if raw.count(b"{") + raw.count(b"[") > DEEPEST and _depth(raw) > DEEPEST:
+        raise Unusable("$", f"is nested more than {DEEPEST} levels deep")
     statement = decoded(raw)
     check(statement)
-    happened = moment(statement.timestamp, "$.timestamp") or moment(statement.stored, "$.stored") or received
+    happened = _happened(statement, received)
     own = statement.id or uuid5(NAMESPACE_URL, f"{source} {fingerprint(raw).hex()} {statement.timestamp}")
-    return Fact(own, min(happened, received), source, capture, statement)
+    return Fact(own, happened, source, capture, statement)
+
+
+def read_again(raw: bytes, own: UUID, received: datetime, source: str, capture: str) -> Fact:
+    """A statement that has been read before and was found usable, as a fact under the id that it was stored with."""
+    statement = _decode(raw)
+    return Fact(own, _happened(statement, received), source, capture, statement)
+
+
+def _happened(statement: Statement, received: datetime) -> datetime:
+    told = moment(statement.timestamp, "$.timestamp") or moment(statement.stored, "$.stored")
+    return min(told, received) if told is not None else received
 
 
 def decoded(raw: bytes) -> Statement:
     """The statement in `raw`, types checked and nothing more; Unusable names the place of the first wrong type."""
     try:
+        if not raw.isascii():
+            raw.decode()  # because what is skipped is not decoded below
         return _decode(raw)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
         raise Unusable(path.rstrip("`") or "$", message) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unusable("$", f"is no JSON: {error}") from None
-    except RecursionError:
-        raise Unusable("$", "is nested too deeply") from None
+
+
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def _depth(raw: bytes) -> int:
+    """How many arrays and objects lie in each other, at most."""
+    brackets = re.sub(rb"[^][{}]+", b"", _TEXTS.sub(b"", raw))
+    return max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0)
 
 
 def check(statement: Statement) -> None:
@@ -198,9 +225,15 @@ def check(statement: Statement) -> None:
         raise Unusable("$.verb.id", "is missing; name the verb by its IRI")
     _check_text(statement.verb_id, "$.verb.id")
     _check_object(statement.object)
-    instructor = statement.context.instructor if statement.context else None
-    if instructor is not None and (identifier(instructor) or instructor.member):
-        _check_agent(instructor, "$.context.instructor")
+    if statement.context is not None:
+        _check_part(statement.context.instructor, "$.context.instructor")
+        _check_part(statement.context.team, "$.context.team")
+
+
+def _check_part(agent: Agent | None, path: str) -> None:
+    """An instructor or team that names nobody is as good as none."""
+    if agent is not None and (identifier(agent) is not None or agent.member):
+        _check_agent(agent, path)
 
 
 def _check_object(thing: Object | None) -> None:
@@ -258,7 +291,7 @@ def moment(text: str | None, path: str) -> datetime | None:
     if text is None:
         return None
     try:
-        read = datetime.fromisoformat(text)
+        read = datetime.fromisoformat(text.upper())
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unusable(path, f"{text[:40]!r} is no ISO 8601 time; write it like 2026-11-22T09:30:00Z") from None

@@ -84,7 +84,15 @@ def zone(name: str) -> ZoneInfo:
 
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
     """The day on which `moment` (aware) falls in `zone`."""
-    return moment.astimezone(zone).date()
+    return _local(moment, zone).date()
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """`moment` on the clocks of `zone`; at the ends of the calendar, where a zone would leave it, in UTC."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
 
 
 def index(period: str, moment: datetime, zone: ZoneInfo) -> int:
@@ -108,7 +116,15 @@ def index_of_label(period: str, text: str) -> int:
 
 def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     """The first moment of `day` in `zone`, as UTC."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+    return _utc(datetime(day.year, day.month, day.day, tzinfo=zone))
+
+
+def _utc(local: datetime) -> datetime:
+    """`local` as UTC; beyond the ends of the calendar the same clock time."""
+    try:
+        return local.astimezone(UTC)
+    except OverflowError:
+        return local.replace(tzinfo=UTC)
 
 
 _FIXED = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
@@ -123,13 +139,13 @@ def before(moment: datetime, duration: Duration, zone: ZoneInfo) -> datetime:
     if seconds is not None:
         return _shifted(moment, timedelta(seconds=seconds * min(duration.amount, 10**10 // seconds)))
     months = duration.amount * (12 if duration.unit == "years" else 1)
-    local = moment.astimezone(zone)
+    local = _local(moment, zone)
     target = local.year * 12 + local.month - 1 - months
     if target < 12:
         return datetime.min.replace(tzinfo=UTC)
     year, month = divmod(target, 12)
     day = min(local.day, _days_in_month(year, month + 1))
-    return local.replace(year=year, month=month + 1, day=day, fold=0).astimezone(UTC)
+    return _utc(local.replace(year=year, month=month + 1, day=day, fold=0))
 
 
 def _shifted(moment: datetime, back: timedelta) -> datetime:
@@ -145,5 +161,5 @@ def _days_in_month(year: int, month: int) -> int:
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment after `day` in `zone`, as UTC."""
-    return start_of_day(day + timedelta(days=1), zone)
+    """The first moment after `day` in `zone`, as UTC; after the last day of the calendar its last moment."""
+    return start_of_day(day + timedelta(days=1), zone) if day < date.max else datetime.max.replace(tzinfo=UTC)

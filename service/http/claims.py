@@ -94,8 +94,8 @@ def open_claim(token: str) -> tuple[Link, Award]:
     now = datetime.now(UTC)
     with services().engine.connect() as connection:
         link, award = issuing.look(connection, token, now)
-    refused = issuing.obstacle(link, award, now)
-    if refused and refused.why != "used":
+    refused, decided = issuing.obstacle(link, award, now), award.credential or award.state == "declined"
+    if refused and not (refused.why == "used" and decided):
         raise refused
     return link, award
 

@@ -19,8 +19,10 @@ from service.http.problems import MEDIA_TYPE
 ABOUT = """Rewards for learning: xAPI statements come in; points, leaderboards and verifiable badges come out.
 
 Learning systems push statements to `/xapi/statements` with the user name and password of a source.
-Front ends read under `/api/v1` with a bearer token: `read` reads everything, `learner` the data of one learner and the
-leaderboards, `admin` may do everything.
+
+Front ends read under `/api/v1` with a bearer token: `read` reads everything, `admin` may do everything, `learner` reads
+leaderboards and the data of one learner.
+
 Errors are problem documents (RFC 9457). Lists are pages with RFC 8288 `Link` headers."""
 
 SECURITY = {

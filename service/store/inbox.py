@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.core.statement import Fact, read
+from service.core.statement import Fact, read_again
 from service.store.engine import Driver
 
 CLAIM = """
@@ -21,7 +21,7 @@ WITH claimed AS (
     WHERE seq = ANY(ARRAY(SELECT seq FROM inbox ORDER BY seq LIMIT %b FOR UPDATE SKIP LOCKED))
     RETURNING statement
 )
-SELECT s.id, source.name, source.capture, s.received, s.raw, EXISTS (SELECT FROM void v WHERE v.target = s.id)
+SELECT s.id, source.name, source.capture, s.received, s.raw
 FROM claimed JOIN statement s ON s.id = claimed.statement LEFT JOIN source ON source.id = s.source
 """
 
@@ -34,20 +34,24 @@ class Claimed(NamedTuple):
 
 
 def claim(connection: Driver, limit: int) -> list[Claimed]:
-    """Takes up to `limit` statements out of the inbox, oldest first; they are back if the transaction fails."""
+    """Takes up to `limit` statements out of the inbox, oldest first; they are back if the transaction fails.
+
+    Voids are looked up when the statements are ours, and not in the same query: its snapshot is older than its locks, and
+    a void could be stored and evaluated between the two.
+    """
     with connection.cursor(binary=True) as cursor:
         cursor.execute(CLAIM, [limit])
-        return [claimed(*row) for row in cursor]
+        rows = cursor.fetchall()
+        cursor.execute("SELECT target FROM void WHERE target = ANY(%b::uuid[])", [[row[0] for row in rows]])
+        voided = {target for (target,) in cursor}
+        return [claimed(*row, row[0] in voided) for row in rows]
 
 
 def claimed(
     statement: UUID, source: str | None, capture: str | None, received: datetime, raw: bytes, voided: bool
 ) -> Claimed:
     """A row of (id, source, capture, received, raw, voided) as a fact."""
-    fact = read(raw, received, source or "", capture or "xapi")
-    if fact.id != statement:  # it came without an id of its own
-        fact = Fact(statement, fact.happened, fact.source, fact.capture, fact.statement)
-    return Claimed(fact, voided)
+    return Claimed(read_again(raw, statement, received, source or "", capture or "xapi"), voided)
 
 
 def targets(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
@@ -64,7 +68,8 @@ def targets(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
         waiting = {statement for (statement,) in cursor.fetchall()}
         cursor.execute(
             "SELECT s.id, source.name, source.capture, s.received, s.raw, true "
-            "FROM statement s LEFT JOIN source ON source.id = s.source WHERE s.id = ANY(%b::uuid[])",
+            "FROM statement s LEFT JOIN source ON source.id = s.source WHERE s.id = ANY(%b::uuid[]) "
+            "AND NOT EXISTS (SELECT FROM inbox WHERE inbox.seq = s.seq)",
             [sorted(set(ids) - waiting)],
         )
         return [claimed(*row).fact for row in cursor]

@@ -148,6 +148,15 @@ def test_results_as_junit(folder: Path) -> None:
     assert failure.attrib["message"] == 'r, "pays": ann: expected 20 points, got 10 points'
 
 
+def test_tables_are_put_into_a_file(folder: Path) -> None:
+    file = folder / "about.md"
+    file.write_text("Keys:\n<!-- keys of forgive -->\nold\n<!-- end -->\nMore.\n")
+    assert rules("schema", "--into", file).exit_code == 0
+    assert file.read_text().startswith("Keys:\n<!-- keys of forgive -->\n| key | value | meaning |\n")
+    assert "old" not in file.read_text()
+    assert file.read_text().endswith("<!-- end -->\nMore.\n")
+
+
 def test_the_schema_is_printed() -> None:
     assert json.loads(rules("schema").output)["$defs"].keys() == {"rule", "achievement", "board", "vocabulary", "tests"}
     assert "| `once_per` |" in rules("schema", "--markdown").output

@@ -292,6 +292,22 @@ def test_durations(text: str) -> None:
     assert expires == Duration(int(amount), unit.rstrip("s") + "s")  # type: ignore[arg-type]
 
 
+def test_a_life_of_one_day() -> None:
+    found = rule(HEAD + WHEN + GIVE + "from: 2026-01-01\nuntil: 2026-01-01\n")
+    assert found.first_day == found.last_day == date(2026, 1, 1)
+
+
+def test_a_limit_as_large_as_an_award_is_worth_no_warning() -> None:
+    assert rule(HEAD + WHEN + GIVE + "limit: {points: 10, per: day}\n").limits[0].points == 10
+
+
+def test_several_documents_may_test_one_rule() -> None:
+    tests = "---\ntests: r\npeople: [ann]\ncases: [{name: a, statements: [], expect: {}}]\n"
+    documents, found = loaded(HEAD + WHEN + GIVE + tests + tests)
+    assert not found
+    assert [one.name for one in documents.tests] == ["r", "r"]
+
+
 def test_titles_in_languages() -> None:
     found = rule("rule: r\ntitle: {en: Yes, no: Ja}\nhow_to_earn: NO\n" + WHEN + GIVE)
     assert found.title == {"en": "Yes", "no": "Ja"}
@@ -411,6 +427,13 @@ def test_a_word_that_may_stand_in_a_broken_file_is_not_called_unknown() -> None:
     assert [
         problem for problem in loaded(text, v="vocabulary: v\nverbs: {juggled: [\n")[1] if "juggled" in problem
     ] == []
+
+
+def test_an_achievement_that_may_stand_in_a_broken_file_is_not_called_missing() -> None:
+    text = DRAFT.format("r").replace("points: 10", "badge: keen")
+    assert len(problems(text)) == 1
+    found = loaded(text, a="achievement: keen\nname: [\n")[1]
+    assert [problem.split(": ")[0] for problem in found] == ["a:3:1"]
 
 
 def test_a_mistake_in_a_definition_does_not_make_its_word_unknown() -> None:

@@ -7,10 +7,11 @@ import jsonschema
 import pytest
 
 from service import shipped
-from service.core import places
-from service.core.forms import typed
+from service.core import strict
 from service.core.language import read_directory
+from service.core.places import Items, Node, Pairs, Scalar
 from service.core.reference import current, schema
+from service.core.scalars import typed
 
 ROOT = Path(__file__).parents[2]
 MISTAKES = [
@@ -28,17 +29,17 @@ MISTAKES = [
 ]
 
 
-def plain(node: places.Node) -> Any:
+def plain(node: Node) -> Any:
     """What an editor sees of a node."""
-    if isinstance(node, places.Pairs):
+    if isinstance(node, Pairs):
         return {key.text: plain(value) for key, value in node.pairs}
-    if isinstance(node, places.Items):
+    if isinstance(node, Items):
         return [plain(item) for item in node.items]
-    return typed(node) if isinstance(node, places.Scalar) else None
+    return typed(node) if isinstance(node, Scalar) else None
 
 
 def documents(text: bytes) -> list[Any]:
-    return [plain(document.root) for document in places.read("x.yaml", text)[0]]
+    return [plain(document.root) for document in strict.read("x.yaml", text)[0]]
 
 
 def test_the_schema_is_one() -> None:
@@ -60,4 +61,4 @@ def test_mistakes_do_not_fit_the_schema(text: str) -> None:
 
 def test_the_tables_of_the_documentation_are_current() -> None:
     text = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
-    assert current(text) == text, "bring it up to date with: python -m service.core.reference docs/rules.md"
+    assert current(text) == text, "bring it up to date with: plaudit rules schema --into docs/rules.md"

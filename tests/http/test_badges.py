@@ -206,6 +206,20 @@ def test_a_badge_is_declined_and_its_link_is_used_up(client: FlaskClient, ana: i
     assert client.post(f"/api/v1/badges/{award}/claim-link", headers=ADMIN).status_code == 201
 
 
+def test_a_used_link_does_not_open_what_is_offered_again(
+    client: FlaskClient, engine: Engine, ana: int, award: UUID, link: str
+) -> None:
+    accepted(client, link)
+    with engine.begin() as connection:
+        badges.settle(connection, [change(ana, grounded=False, if_undone="revoke")])
+        badges.settle(connection, [change(ana)])
+    assert held(client, ana)[0]["state"] == "offered"
+    refused(client.get(f"/api/v1/claims/{link}"), 409, "used")
+    refused(client.post(f"/api/v1/claims/{link}", json={"decision": "accept"}), 409, "used")
+    assert "This link has been used" in client.get(f"/claim/{link}").text
+    assert client.post(f"/api/v1/badges/{award}/claim-link", headers=ADMIN).status_code == 201
+
+
 def test_a_wrong_decision_is_named(client: FlaskClient, link: str) -> None:
     answer = client.post(f"/api/v1/claims/{link}", json={"decision": "maybe"})
     refused(answer, 422)

@@ -114,12 +114,12 @@ class Instance:
 
     def arrive(self, deliveries: Iterable[Delivery]) -> None:
         """Stores these deliveries in one transaction, as intake does."""
-        rows = [self._row(delivery) for delivery in deliveries]
+        rows = [self.row(delivery) for delivery in deliveries]
         if rows:
             with self.engine.begin() as connection:
                 intake.store(driver(connection), rows)
 
-    def _row(self, delivery: Delivery) -> intake.Row:
+    def row(self, delivery: Delivery) -> intake.Row:
         raw = msgspec.json.encode(delivery.statement)
         fact = statement.read(raw, delivery.received)
         source = self.sources[delivery.source]
@@ -145,6 +145,11 @@ class Instance:
         with self.engine.begin() as connection:
             row = driver(connection).execute("SELECT count(*) FROM inbox").fetchone()
             return int(row[0]) if row else 0
+
+    def projected(self) -> bool:
+        """Whether Redis has been told of every change."""
+        with self.engine.begin() as connection:
+            return driver(connection).execute("SELECT FROM outbox LIMIT 1").fetchone() is None
 
     def folds(self) -> tuple[dict[matches.Group, State], dict[matches.Group, State]]:
         """The states that folds have been advanced to, and those that the same matches come to from nothing."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from service.replay import catch_up
 from service.verify import verify
 from tests.laws import oracle
 from tests.laws.effort import examples
-from tests.laws.histories import Scene, clocks, scenes
+from tests.laws.histories import Scene, scenes
 from tests.laws.instance import Instance, batches, expected
-from tests.laws.stage import LATER, Clock
+from tests.laws.stage import LATER
 
 cuts = st.lists(st.integers(0, 24), max_size=8)
 sizes = st.sampled_from([1, 2, 5, 100])

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from service.core import forms
+from service.core import scalars
 from service.core.conditions import ROLES, UNLESS_FORM, WHEN_FORM
-from service.core.forms import DURATION, TIME_ZONE, TRUTH, Form, Key, Reading, Table, either, expected, list_of, mapping
+from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
 from service.core.places import Items, Node, Pairs, Scalar
 from service.core.rule import Count, Duration, Each, Forgive, Grant, Limit, Rule, Streak
+from service.core.scalars import DURATION, TIME_ZONE, TRUTH
 
 MOST_POINTS = 1_000_000
+HIGHEST_CAP = 10**12
 LONGEST_COUNT = 10_000
 PERIODS = ("day", "week", "month", "quarter", "year", "ever")
 VALUES = (
@@ -20,8 +22,8 @@ VALUES = (
 )
 """What `once_per` and `different` may compare."""
 
-CURRENCY = forms.slug("points")
-PER = forms.one_of(*PERIODS)
+CURRENCY = scalars.slug("points")
+PER = scalars.one_of(*PERIODS)
 
 
 # --- how matches become awards ------------------------------------------------------------------------------------
@@ -41,17 +43,18 @@ EACH: Form[Each] = Form(
 )
 
 _CALENDAR: Table = {"calendar": Key(PER, "the match's own day, week, month, …", required=True)}
+_IN_CALENDAR: Form[str] = mapping('"within"', "{calendar: month}", _CALENDAR, lambda found: found["calendar"])
 WITHIN = either(
     "a duration, or {calendar: month}",
     "90 days",
     lambda node: _IN_CALENDAR if isinstance(node, Pairs) else DURATION,
     DURATION,
-    _IN_CALENDAR := mapping('"within"', "{calendar: month}", _CALENDAR, lambda found: found["calendar"]),
+    _IN_CALENDAR,
 )
 
 COUNT: Table = {
-    "reach": Key(forms.whole(1, LONGEST_COUNT, 5), "the match that gives; left out when `give` is a list of tiers"),
-    "different": Key(forms.one_of(*VALUES), "matches with the same value count as one, the latest"),
+    "reach": Key(scalars.whole(1, LONGEST_COUNT, 5), "the match that gives; left out when `give` is a list of tiers"),
+    "different": Key(scalars.one_of(*VALUES), "matches with the same value count as one, the latest"),
     "within": Key(WITHIN, "only matches in this window count: back from the latest match, or its own calendar period"),
     "repeat": Key(TRUTH, "start over after each award, using every match once; default false"),
 }
@@ -65,11 +68,11 @@ def _make_count(found: dict[str, Any]) -> Count:
 
 
 FORGIVE: Table = {
-    "missed": Key(forms.whole(1, 1000, 1), "so many missed periods break nothing", required=True),
+    "missed": Key(scalars.whole(1, 1000, 1), "so many missed periods break nothing", required=True),
     "per": Key(PER, "in each of these", required=True),
 }
 STREAK: Table = {
-    "every": Key(forms.one_of(*PERIODS[:-1], example="week"), "the periods that follow each other", required=True),
+    "every": Key(scalars.one_of(*PERIODS[:-1], example="week"), "the periods that follow each other", required=True),
     "forgive": Key(
         mapping('"forgive"', "{missed: 1, per: quarter}", FORGIVE, lambda f: Forgive(**f)), "misses allowed"
     ),
@@ -92,26 +95,24 @@ KINDS: Table = {
 # --- what is given ------------------------------------------------------------------------------------------------
 
 
-def _amounts(reading: Reading, node: Node, name: str) -> tuple[tuple[str, int], ...] | None:
+def _points(most: int) -> Form[tuple[tuple[str, int], ...]]:
     """A number of points, or numbers by currency."""
-    amount = forms.whole(1, MOST_POINTS, 10)
-    if not isinstance(node, Pairs):
-        value = amount.read(reading, node, name)
-        return None if value is None else (("points", value),)
-    if not node.pairs:
-        expected(reading, node, name, POINTS)
-    found = [(CURRENCY.read(reading, key, name), amount.read(reading, one, key.text)) for key, one in node.pairs]
-    amounts = tuple((key, value) for key, value in found if key is not None and value is not None)
-    return amounts if amounts and len(amounts) == len(node.pairs) else None
+    amount = scalars.whole(1, most, 10)
 
+    def read(reading: Reading, node: Node, name: str) -> tuple[tuple[str, int], ...] | None:
+        if not isinstance(node, Pairs):
+            value = amount.read(reading, node, name)
+            return None if value is None else (("points", value),)
+        if not node.pairs:
+            expected(reading, node, name, form)
+        found = [(CURRENCY.read(reading, key, name), amount.read(reading, one, key.text)) for key, one in node.pairs]
+        amounts = tuple((key, value) for key, value in found if key is not None and value is not None)
+        return amounts if amounts and len(amounts) == len(node.pairs) else None
 
-_AMOUNT: forms.Schema = {"type": "integer", "minimum": 1, "maximum": MOST_POINTS}
-POINTS: Form[tuple[tuple[str, int], ...]] = Form(
-    f"a whole number from 1 to {MOST_POINTS:,}, or such numbers by currency",
-    "10",
-    {"anyOf": [_AMOUNT, {"type": "object", "additionalProperties": _AMOUNT, "minProperties": 1}]},
-    _amounts,
-)
+    by_currency = {"type": "object", "additionalProperties": amount.schema, "minProperties": 1}
+    schema = {"anyOf": [amount.schema, by_currency]}
+    form = Form(f"{amount.words}, or such numbers by currency", amount.example, schema, read)
+    return form
 
 
 def _achievement(reading: Reading, node: Node, name: str) -> str | None:
@@ -121,16 +122,16 @@ def _achievement(reading: Reading, node: Node, name: str) -> str | None:
     return value
 
 
-_SLUG = forms.slug("keen-learner")
+_SLUG = scalars.slug("keen-learner")
 BADGE: Form[str] = Form("the name of an achievement", _SLUG.example, _SLUG.schema, _achievement)
 GIVE: Table = {
-    "points": Key(POINTS, "points, or `{currency: number}`"),
+    "points": Key(_points(MOST_POINTS), "points, or `{currency: number}`"),
     "badge": Key(BADGE, "the achievement that is offered as a badge"),
     "micro_credential": Key(BADGE, "the achievement that is offered as a micro-credential"),
 }
-_TIERS_ONLY = Key(forms.text(), "", refused="belongs to a tier: write a list, like give: [{at: 4, points: 20}].")
+_TIERS_ONLY = Key(scalars.text(), "", refused="belongs to a tier: write a list, like give: [{at: 4, points: 20}].")
 TIER: Table = {
-    "at": Key(forms.whole(1, LONGEST_COUNT, 4), "how long the streak, or how high the count", required=True),
+    "at": Key(scalars.whole(1, LONGEST_COUNT, 4), "how long the streak, or how high the count", required=True),
     **GIVE,
     "again": Key(TRUTH, "streaks only: every run may earn this tier anew; default false"),
 }
@@ -167,10 +168,10 @@ GIVE_FORM = either(
 # --- limits -------------------------------------------------------------------------------------------------------
 
 LIMIT: Table = {
-    "points": Key(POINTS, "at most so many points, or `{currency: number}`"),
-    "awards": Key(forms.whole(1, MOST_POINTS, 3), "at most so many awards"),
+    "points": Key(_points(HIGHEST_CAP), "at most so many points, or `{currency: number}`"),
+    "awards": Key(scalars.whole(1, MOST_POINTS, 3), "at most so many awards"),
     "per": Key(PER, "in each of these, by the time of the match", required=True),
-    "from_each": Key(forms.one_of(*ROLES), "counted for each of these people on their own"),
+    "from_each": Key(scalars.one_of(*ROLES), "counted for each of these people on their own"),
 }
 
 
@@ -205,38 +206,38 @@ LIMITS = list_of(
 # --- the document -------------------------------------------------------------------------------------------------
 
 RULE: Table = {
-    "rule": Key(forms.slug("share-an-article"), "its name, unique among all rules", required=True),
-    "title": Key(forms.localized("Share something useful"), "what learners read; required for a live rule"),
+    "rule": Key(scalars.slug("share-an-article"), "its name, unique among all rules", required=True),
+    "title": Key(scalars.localized("Share something useful"), "what learners read; required for a live rule"),
     "how_to_earn": Key(
-        forms.localized("Share an article with colleagues"), "what learners read; required for a live rule"
+        scalars.localized("Share an article with colleagues"), "what learners read; required for a live rule"
     ),
     "status": Key(
-        forms.one_of("draft", "trial", "live", "retired", example="live"),
+        scalars.one_of("draft", "trial", "live", "retired", example="live"),
         "`draft`: checked only; `trial`: evaluated and reported, pays nothing; `live` (the default); `retired`: keeps"
         " what it gave",
     ),
-    "from": Key(forms.day(), "the first day of the rule's life, in its time zone"),
-    "until": Key(forms.day("2026-12-31"), "the last day of the rule's life"),
+    "from": Key(scalars.day(), "the first day of the rule's life, in its time zone"),
+    "until": Key(scalars.day("2026-12-31"), "the last day of the rule's life"),
     "time_zone": Key(TIME_ZONE, "for days, weeks and months; default the learner's own, then the service's"),
     "when": Key(WHEN_FORM, "the conditions; all must hold", required=True),
     "unless": Key(UNLESS_FORM, "a list of conditions; none may hold"),
     "to": Key(
-        forms.one_of(*ROLES),
+        scalars.one_of(*ROLES),
         "who receives: `actor` (the default; each member where the actor is a group), `instructor`, `object`, `team`",
     ),
     **KINDS,
     "once_per": Key(
-        list_of(forms.one_of(*VALUES), or_one=True, example="[object]"),
+        list_of(scalars.one_of(*VALUES), or_one=True, example="[object]"),
         "of the matches of one recipient with the same values only the earliest counts",
     ),
     "give": Key(GIVE_FORM, "what an award gives", required=True),
     "limit": Key(LIMITS, "caps on what this rule gives one recipient"),
     "expires": Key(DURATION, "how long the badge is valid"),
     "if_undone": Key(
-        forms.one_of("revoke", "keep", "ask", example="revoke"),
+        scalars.one_of("revoke", "keep", "ask", example="revoke"),
         "when an award loses its ground after its badge was claimed; default `ask`: an admin decides",
     ),
-    "tags": Key(list_of(forms.slug("social"), or_one=True, example="[social]"), "words by which boards choose rules"),
+    "tags": Key(list_of(scalars.slug("social"), or_one=True, example="[social]"), "words by which boards choose rules"),
 }
 RENAMED = {"rule": "name", "from": "first_day", "until": "last_day", "limit": "limits"}
 

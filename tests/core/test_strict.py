@@ -5,17 +5,17 @@ import time
 import pytest
 import yaml
 
-from service.core import places
-from service.core.places import Items, Pairs, Scalar
+from service.core import strict
+from service.core.places import Items, Node, Pairs, Scalar
 
 
 def problems(text: str | bytes) -> list[str]:
-    found = places.read("f.yaml", text if isinstance(text, bytes) else text.encode())[1]
+    found = strict.read("f.yaml", text if isinstance(text, bytes) else text.encode())[1]
     return [str(problem).removeprefix("f.yaml:") for problem in found]
 
 
-def root(text: str) -> places.Node:
-    (document,), found, unread = places.read("f.yaml", text.encode())
+def root(text: str) -> Node:
+    (document,), found, unread = strict.read("f.yaml", text.encode())
     assert not found
     assert not unread
     return document.root
@@ -108,7 +108,7 @@ def test_what_is_refused_says_where_and_what_to_write(text: str | bytes, problem
 
 
 def test_a_second_key_does_not_replace_the_first() -> None:
-    (document,), _, _ = places.read("f.yaml", b"a: 1\na: 2")
+    (document,), _, _ = strict.read("f.yaml", b"a: 1\na: 2")
     assert isinstance(document.root, Pairs)
     value = document.root.get("a")
     assert isinstance(value, Scalar)
@@ -120,20 +120,20 @@ def test_all_problems_but_syntax_are_told_at_once() -> None:
 
 
 def test_documents_before_a_syntax_error_are_read_and_the_rest_is_told() -> None:
-    documents, _, unread = places.read("f.yaml", b"a: 1\n---\nb: [\n")
+    documents, _, unread = strict.read("f.yaml", b"a: 1\n---\nb: [\n")
     assert [document.text for document in documents] == ["a: 1\n"]
     assert unread == "---\nb: [\n"
 
 
 def test_documents_keep_their_source_with_comments() -> None:
     text = "# first\na: 1\n---\n# second\nb: 2  # two\n...\n---\n\n--- {c: 3}\n"
-    documents, found, _ = places.read("f.yaml", text.encode())
+    documents, found, _ = strict.read("f.yaml", text.encode())
     assert not found
     assert [document.text for document in documents] == ["# first\na: 1\n", "# second\nb: 2  # two\n...\n", " {c: 3}\n"]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
-    (document,), _, _ = places.read("f.yaml", b"\xef\xbb\xbfa: 1\n---\n")
+    (document,), _, _ = strict.read("f.yaml", b"\xef\xbb\xbfa: 1\n---\n")
     assert document.text == "a: 1\n"
 
 
@@ -158,7 +158,7 @@ def test_no_file_hangs_the_reader(text: str) -> None:
 
 def test_the_parser_in_python_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     text = b"# c\nrule: a\nwhen: {verb: [x, 'y']}\n---\nboard: b\n"
-    by_c = places.read("f.yaml", text)
-    monkeypatch.setattr(places, "_LOADER", yaml.SafeLoader)
-    assert places.read("f.yaml", text) == by_c
+    by_c = strict.read("f.yaml", text)
+    monkeypatch.setattr(strict, "_LOADER", yaml.SafeLoader)
+    assert strict.read("f.yaml", text) == by_c
     assert problems("a: [1")[0].startswith("1:6: This is no YAML: ")

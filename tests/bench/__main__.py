@@ -1,0 +1,236 @@
+"""`make bench`: the machine, the limit that the bare parts set, and the service beside it, all in one run."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from redis import Redis
+from rq import Queue, SimpleWorker
+from sqlalchemy import Engine
+
+from service.core.language import load, read_directory
+from service.core.rule import Rule
+from service.core.statement import read
+from service.core.windows import zone
+from service.drain import Drain
+from service.embedded import postgres, valkey
+from service.intake import Intake
+from service.migrate import migrate
+from service.replay import apply_rules_directory
+from service.store.engine import engine
+from service.store.intake import Row
+from tests.bench import bare, machine, workload
+from tests.bench.service import CONNECTIONS, Load, Running, beside, running
+
+RULES = 600
+LIMIT_STATEMENTS = 20_000
+SINGLES = 20_000
+BATCHED = 60_000
+
+
+def main() -> None:
+    directory = Path(tempfile.mkdtemp(prefix="plaudit-bench-"))
+    directory.chmod(0o755)
+    try:
+        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth"})
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _bench(directory: Path, wanted: set[str]) -> None:
+    _machine(directory)
+    limit = _limit(directory) if "limit" in wanted else None
+    if "service" in wanted:
+        _service(directory, limit)
+    if "growth" in wanted:
+        _growth(directory)
+
+
+def _machine(directory: Path) -> None:
+    _head("The machine")
+    for line in machine.described():
+        print(f"  {line}")
+    turns, hashed = machine.calibration()
+    median, worst = machine.fsync_milliseconds(directory)
+    print(f"  calibration: {turns:.1f} million turns of an empty loop a second, {hashed:.0f} MiB/s of SHA-256")
+    print(f"  fsync of 4 KiB: {median:.2f} ms, 99th percentile {worst:.2f} ms")
+
+
+# --- the limit
+
+
+@contextmanager
+def _stores(directory: Path) -> Iterator[tuple[Engine, Redis, Callable[[], list[psutil.Process]]]]:
+    with postgres(directory / "postgres") as database, valkey(directory / "valkey") as redis:
+        migrate(database)
+        connected = engine(database)
+        yield connected, Redis.from_url(redis), lambda: psutil.Process().children(recursive=True)
+        connected.dispose()
+
+
+def _rules(directory: Path, number: int) -> Sequence[Rule]:
+    workload.write_rules(directory, number)
+    documents, problems = load(read_directory(directory))
+    assert not [problem for problem in problems if problem.severity == "error"], problems[:3]
+    return documents.rules
+
+
+def _limit(directory: Path) -> float:
+    _head(f"The limit: CPU of each bare part, {LIMIT_STATEMENTS} statements, {RULES} rules")
+    rules = _rules(directory / "rules", RULES)
+    raws = workload.statements(LIMIT_STATEMENTS, RULES)
+    with _stores(directory / "limit") as (connected, redis, servers):
+        parts = bare.parts(connected, redis, servers, rules, raws)
+    for part in parts:
+        print(f"  {part.name:<20}{part.microseconds:8.1f} µs a statement")
+    total = sum(part.microseconds for part in parts)
+    print(f"  {'together':<20}{total:8.1f} µs a statement: {1e6 / total * 2:,.0f} statements/s on two cores")
+    return total
+
+
+# --- the service
+
+
+def _service(directory: Path, limit: float | None) -> None:
+    rules = directory / "rules"
+    workload.write_rules(rules, RULES)
+    with running(directory, rules) as service:
+        _head(f"The service over HTTP: {RULES} rules, four boards")
+        _warm(service)
+        singles = workload.statements(SINGLES, RULES, seed=2, start=datetime.now(UTC))
+        single = service.load(singles, SINGLES, CONNECTIONS)
+        _tell(f"single statements, {CONNECTIONS} connections", single, limit)
+        raws = workload.statements(BATCHED, RULES, seed=3, start=datetime.now(UTC))
+        _tell("batches of 500, 4 connections", service.load(_batches(raws, 500), BATCHED, 4), limit)
+        _latencies(service, single)
+        memory = ", ".join(f"{name} {mib:.0f}" for name, mib in service.memory().items())
+        print(f"  memory, MiB: {memory}")
+        _rq(service, single)
+
+
+def _warm(service: Running) -> None:
+    raws = workload.statements(5000, RULES, seed=9)
+    service.load(_batches(raws, 100), len(raws), 4)
+
+
+def _batches(raws: Sequence[bytes], size: int) -> list[bytes]:
+    return [b"[" + b",".join(raws[first : first + size]) + b"]" for first in range(0, len(raws), size)]
+
+
+def _tell(name: str, load: Load, limit: float | None) -> None:
+    print(f"  {name}: {load.on_the_board:,.0f} statements/s on the board")
+    parts = ", ".join(f"{process} {microseconds:.0f}" for process, microseconds in load.cpu.items())
+    ratio = f"; {limit / load.all_cpu:.2f} of the limit" if limit else ""
+    print(f"    CPU µs a statement: {parts}; together {load.all_cpu:.0f}{ratio}")
+    print(f"    POST: p50 {load.post_p50:.1f} ms, p99 {load.post_p99:.1f} ms")
+
+
+def _latencies(service: Running, single: Load) -> None:
+    """At half load: a page of a leaderboard, and from POST to leaderboard."""
+    rate = single.on_the_board / 2
+    singles = workload.statements(int(rate * 12), RULES, seed=4, start=datetime.now(UTC))
+    loading = beside(lambda: service.load(singles, len(singles), CONNECTIONS, rate))
+    time.sleep(1)
+    pages = service.pages(8, "/api/v1/leaderboards/ever?limit=50")
+    loading.join()
+    alone = workload.statements(40, RULES, seed=5, start=datetime.now(UTC))
+    seen = service.post_to_board(alone, "ever")
+    print(f"  a leaderboard page at half load: p50 {_at(pages, 0.5):.1f} ms, p99 {_at(pages, 0.99):.1f} ms")
+    print(f"  from POST to leaderboard: p50 {_at(seen, 0.5):.0f} ms, p99 {_at(seen, 0.99):.0f} ms")
+
+
+def _at(values: Sequence[float], share: float) -> float:
+    return values[min(int(len(values) * share), len(values) - 1)]
+
+
+def _rq(service: Running, single: Load) -> None:
+    """What RQ costs: an empty job, times the jobs that a second of load takes, against all CPU."""
+    redis = Redis.from_url(service.service.settings.redis_url)
+    queue = Queue("bench", connection=redis)
+    jobs = 200
+    began = time.process_time()
+    for _ in range(jobs):
+        queue.enqueue(_nothing, result_ttl=0)
+    SimpleWorker([queue], connection=redis, log_job_description=False).work(burst=True, logging_level="ERROR")
+    each = (time.process_time() - began) / jobs * 1e6
+    wakes = 50 / single.on_the_board  # a drain that ends waits 20 ms before it does, so at most fifty a second
+    print(f"  RQ: {each:.0f} µs a job; at most {wakes * each / single.all_cpu:.1%} of the CPU of single statements")
+
+
+def _nothing() -> None:
+    """The job that does nothing."""
+
+
+# --- growth
+
+
+def _growth(directory: Path) -> None:
+    _head("Growth: CPU of evaluating a statement (worker and servers), 500 at a time")
+    few, many = (_cost_with_rules(directory / f"rules{number}", number) for number in (10, 10_000))
+    print(f"  10 rules {few:.0f} µs, 10,000 rules {many:.0f} µs: {many / few:.2f} times as much")
+    short, long = _cost_with_history(directory / "history")
+    print(
+        f"  after 100 statements of a learner {short:.0f} µs, after 100,000 {long:.0f} µs: {long / short:.2f} times as much"
+    )
+
+
+def _cost_with_rules(directory: Path, number: int) -> float:
+    _rules(directory / "rules", number)
+    with _stores(directory) as (connected, _, servers):
+        apply_rules_directory(connected, directory / "rules", zone("UTC"))
+        drain = Drain(connected)
+        _evaluated(connected, drain, workload.statements(2000, number, seed=6), servers)
+        return _evaluated(connected, drain, workload.statements(10_000, number, start=datetime.now(UTC)), servers)
+
+
+def _cost_with_history(directory: Path) -> tuple[float, float]:
+    rules = 10
+    _rules(directory / "rules", rules)
+    with _stores(directory) as (connected, _, servers):
+        apply_rules_directory(connected, directory / "rules", zone("UTC"))
+        drain = Drain(connected)
+        _evaluated(connected, drain, workload.statements(100, rules, learners=1, seed=7), servers)
+        short = _evaluated(
+            connected, drain, workload.statements(3000, rules, learners=1, seed=8, start=_now()), servers
+        )
+        _evaluated(connected, drain, workload.statements(97_000, rules, learners=1, seed=9, start=_now()), servers)
+        long = _evaluated(
+            connected, drain, workload.statements(3000, rules, learners=1, seed=10, start=_now()), servers
+        )
+        return short, long
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _evaluated(
+    connected: Engine, drain: Drain, raws: Sequence[bytes], servers: Callable[[], list[psutil.Process]]
+) -> float:
+    """Stores the statements and evaluates them 500 at a time; microseconds of CPU a statement, of evaluation alone."""
+    now = datetime.now(UTC)
+    facts = [(read(raw, now), raw) for raw in raws]
+    intake = Intake(connected, lambda: None)
+    for first in range(0, len(facts), 500):
+        some = facts[first : first + 500]
+        intake.store([Row(fact.id, 1, fact.happened, now, raw, fact.statement.voids) for fact, raw in some])
+    before = time.process_time() + machine.cpu_seconds(servers())
+    while drain(500).statements:
+        pass
+    return (time.process_time() + machine.cpu_seconds(servers()) - before) / len(raws) * 1e6
+
+
+def _head(title: str) -> None:
+    print(f"\n{title}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
