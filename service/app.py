@@ -27,6 +27,7 @@ from service.http.auth import Sources, Tokens
 from service.http.leaderboards import BoardsInForce
 from service.http.metrics import Metrics
 from service.http.services import Services, services
+from service.http.streams import SHARE, Streams
 from service.intake import Intake
 from service.jobs import wake
 from service.settings import Settings
@@ -77,6 +78,7 @@ def _services(settings: Settings, engine: Engine, redis: Redis) -> Services:
         sources=Sources(engine, settings.admin_token),
         boards=BoardsInForce(engine),
         metrics=Metrics(engine),
+        streams=Streams(settings.threads // SHARE),
     )
 
 

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine
 
-from service.core.statement import Fact, identifier
+from service.core.statement import Fact
 from service.recount import Changed, Recount
 from service.store import identity, inbox, rules
 from service.store.engine import Driver, driver
 from service.store.identity import Name, Person
 from service.store.inbox import Claimed
-from service.world import People, World, agents, candidates, cast, found, world
+from service.world import Known, Part, People, World, candidates, found, parts, world
 
 BATCH = 2000
 """Statements evaluated in one transaction, at most."""
@@ -37,63 +37,69 @@ class Drain:
 
     def __call__(self, limit: int = BATCH) -> Drained:
         """Evaluates up to `limit` statements. Nothing has happened when it raises."""
-        with self.engine.begin() as connection:
-            beneath = driver(connection)
-            here = self.world(beneath)
-            claimed = inbox.claim(beneath, limit)
-            if not claimed:
-                return Drained(0)
-            self._meet(here, claimed)
-            return _evaluate(connection, here, claimed)
+        try:
+            with self.engine.begin() as connection:
+                return self._batch(connection, limit)
+        except BaseException:
+            self._world = None  # it may remember what was not committed
+            raise
+
+    def _batch(self, connection: Connection, limit: int) -> Drained:
+        beneath = driver(connection)
+        here = self.world(beneath)
+        claimed = inbox.claim(beneath, limit)
+        if not claimed:
+            return Drained(0)
+        met = parts(claim.fact for claim in claimed)
+        self._meet(here.known, met)
+        return _evaluate(connection, here, claimed, met)
 
     def world(self, connection: Driver) -> World:
         """The world of the generation in force, which stays so until the transaction ends."""
         generation = rules.share(connection)
         if self._world is None or self._world.ruleset.generation != generation:
-            known = self._world
+            known = self._world.known if self._world else Known()
             self._world = world(connection)
-            if known is not None:
-                self._world.learners, self._world.addressed = known.learners, known.addressed
+            self._world.known = known
         return self._world
 
-    def _meet(self, here: World, claimed: Sequence[Claimed]) -> None:
+    def _meet(self, known: Known, met: Sequence[Part]) -> None:
         """Makes sure that everybody in these statements is a learner, in a transaction of its own."""
-        everybody = agents(claim.fact for claim in claimed)
-        strangers = {key: agent for key, agent in everybody.items() if key not in here.learners}
+        if len(known.learners) > MOST_REMEMBERED:
+            known.learners.clear()
+            known.addressed.clear()
+            known.names.clear()
+        strangers = {part.key: part.agent for part in met if part.key not in known.learners}
         addresses = {
-            key: agent.mbox[7:] for key, agent in everybody.items() if agent.mbox and key not in here.addressed
+            part.key: part.agent.mbox[7:] for part in met if part.agent.mbox and part.key not in known.addressed
         }
         if not strangers and not addresses:
             return
-        if len(here.learners) > MOST_REMEMBERED:
-            here.learners.clear()
-            here.addressed.clear()
-            strangers = everybody
         with self.engine.begin() as connection:
             beneath = driver(connection)
-            met = identity.learners(beneath, strangers) if strangers else {}
+            if strangers:
+                known.learners.update(identity.learners(beneath, strangers))
             if addresses:
                 identity.add_addresses(beneath, addresses)
-        here.learners.update(met)  # only now, for a commit that fails leaves nobody behind
-        here.addressed.update(addresses)
+                known.addressed.update(addresses)
 
 
-def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed]) -> Drained:
+def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed], met: Sequence[Part]) -> Drained:
     """One batch: match, lock, fold, diff, append."""
     beneath = driver(connection)
     standing = [claim.fact for claim in claimed if not claim.voided or claim.fact.statement.voids is not None]
     voided = _voided(beneath, here, claimed)
     new = list(candidates(here, standing))
     gone = list(candidates(here, voided)) if voided else []
-    names = _names(here, (claim.fact for claim in claimed))
+    names = _names(here.known, met)
     locked = identity.lock(beneath, {candidate.learner for candidate in (*new, *gone)} | names.keys())
-    _rename(beneath, locked, names)
+    renamed = bool(names) and _rename(beneath, here.known, locked, names)
     people = People(here, locked)
     recount = Recount(connection, here, people)
     recount.add([found(candidate, people) for candidate in new])
     if gone:
         recount.remove([found(candidate, people) for candidate in gone])
-    return Drained(len(claimed), recount.book())
+    return Drained(len(claimed), recount.book()._replace(renamed=renamed))
 
 
 def _voided(connection: Driver, here: World, claimed: Sequence[Claimed]) -> list[Fact]:
@@ -102,28 +108,30 @@ def _voided(connection: Driver, here: World, claimed: Sequence[Claimed]) -> list
     if not ids:
         return []
     facts = [fact for fact in inbox.targets(connection, ids) if fact.statement.voids is None]
-    here.learners.update(identity.known(connection, [key for key in agents(facts) if key not in here.learners]))
+    strangers = [part.key for part in parts(facts) if part.key not in here.known.learners]
+    here.known.learners.update(identity.known(connection, strangers))
     return facts
 
 
-def _names(here: World, facts: Iterable[Fact]) -> dict[int, Name]:
-    """What the newest of these statements call whom."""
+def _names(known: Known, met: Iterable[Part]) -> dict[int, Name]:
+    """What the newest of these statements call whom, where it is not what we call them."""
     names: dict[int, Name] = {}
-    for fact in facts:
-        for agent in cast(fact):
-            key = identifier(agent)
-            if agent.name and key is not None:
-                name = Name(fact.happened, fact.id, agent.name.replace("\0", "")[:200])
-                learner = here.learners[key]
-                names[learner] = max(names.get(learner, name), name)
+    for fact, key, agent in met:
+        learner = known.learners[key]
+        if agent.name and agent.name != known.names.get(learner):
+            name = Name(fact.happened, fact.id, agent.name.replace("\0", "")[:200])
+            names[learner] = max(names.get(learner, name), name)
     return names
 
 
-def _rename(connection: Driver, locked: Mapping[int, Person], names: Mapping[int, Name]) -> None:
+def _rename(connection: Driver, known: Known, locked: Mapping[int, Person], names: Mapping[int, Name]) -> bool:
+    """Gives learners their newest names; whether any is another than before."""
     newer = {}
     for learner, name in names.items():
         before = locked[learner]
         if before.name != name.text and (before.name_happened is None or before.name_happened <= name.happened):
             newer[learner] = name
+        known.names[learner] = name.text if learner in newer else before.name or ""
     if newer:
         identity.rename(connection, newer)
+    return bool(newer)

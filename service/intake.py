@@ -8,6 +8,7 @@ requests as for one, so single statements come through many times faster than wi
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +19,17 @@ from service.store import intake
 from service.store.engine import driver
 from service.store.intake import Row
 
+GATHER_SECONDS = 0.002
+"""How long a transaction waits for more requests; about what a commit takes."""
 MOST_ROWS = 2000
 """Statements in one transaction, at most; a request with more goes alone."""
+
+
+def _held() -> threading.Lock:
+    """A lock that is released once: of all that a thread can wait for, it costs least."""
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 @dataclass
@@ -27,7 +37,7 @@ class Delivery:
     """The rows of one request, and whether they are stored."""
 
     rows: Sequence[Row]
-    done: threading.Event = field(default_factory=threading.Event)
+    done: threading.Lock = field(default_factory=_held)
     error: Exception | None = None
 
 
@@ -52,7 +62,7 @@ class Intake:
                 self._writer.start()
             self._waiting.append(delivery)
             self._arrived.notify()
-        delivery.done.wait()
+        delivery.done.acquire()
         if delivery.error is not None:
             raise delivery.error
 
@@ -65,6 +75,8 @@ class Intake:
         with self._arrived:
             while not self._waiting:
                 self._arrived.wait()
+        time.sleep(GATHER_SECONDS)
+        with self._arrived:
             deliveries, size = [self._waiting.popleft()], 0
             while self._waiting and size + len(self._waiting[0].rows) <= MOST_ROWS:
                 deliveries.append(self._waiting.popleft())
@@ -81,7 +93,7 @@ class Intake:
         if stored.new:
             self._wake()
         for delivery in deliveries:
-            delivery.done.set()
+            delivery.done.release()
 
     def _refuse(self, deliveries: list[Delivery], error: Exception) -> None:
         """One delivery cannot spoil the others: with several, each is tried alone."""
@@ -90,4 +102,4 @@ class Intake:
                 self._commit([delivery])
             return
         deliveries[0].error = error
-        deliveries[0].done.set()
+        deliveries[0].done.release()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from service import boards, replay
 from service.badges.documents import SLUG, Issuer
 from service.badges.issuing import resign_dirty_lists
+from service.core.rule import Board
 from service.drain import Drain, Drained
 from service.recount import Changed
 from service.settings import Settings
@@ -35,9 +36,11 @@ QUEUE = "plaudit"
 WAKE = f"{boards.PREFIX}wake"
 WAKE_MS = 5000
 """How long a wake-up is believed to be on its way."""
-SMALL_BATCH, LINGER_SECONDS = 200, 0.02
+SMALL_BATCH, LINGER_SECONDS = 200, 0.05
 """After a batch this small a drain waits this long, so that the next one is worth its transaction."""
 LONGEST_DRAIN_SECONDS = 60.0
+MOST_SHOWN = 50
+"""Rows of the outbox that are taken out together; one that a crash leaves there is projected once more."""
 SWEEP_SECONDS = 5.0
 TRIES = 5
 """How often a batch is tried when another transaction was in its way."""
@@ -94,17 +97,22 @@ def drain() -> None:
     """The job: evaluates what is in the inbox until it is empty."""
     assert _here is not None, "jobs run in `plaudit worker`"
     _here.redis.delete(WAKE)
-    end = time.monotonic() + LONGEST_DRAIN_SECONDS
-    while (drained := drain_once(_here.drain, _here.engine, _here.redis)).statements:
+    end, shown = time.monotonic() + LONGEST_DRAIN_SECONDS, list[int]()
+    while (drained := _insisting(_here.drain)).statements:
+        if _projected(_here.engine, _here.redis, drained.changed) and drained.changed.outbox is not None:
+            shown.append(drained.changed.outbox)
+        if len(shown) >= MOST_SHOWN:
+            _forget(_here.engine, shown)
         if time.monotonic() > end:
             wake(_here.redis)
-            return
+            break
         if drained.statements < SMALL_BATCH:
             time.sleep(LINGER_SECONDS)
+    _forget(_here.engine, shown)
 
 
 def drain_once(drain: Drain, engine: Engine, redis: Redis) -> Drained:
-    """One batch: evaluated, committed, projected. Tried again when another transaction was in the way."""
+    """One batch: evaluated, committed, projected."""
     drained = _insisting(drain)
     show(engine, redis, drained.changed)
     return drained
@@ -123,18 +131,35 @@ def _insisting(drain: Callable[[], Drained]) -> Drained:
 
 
 def show(engine: Engine, redis: Redis, changed: Changed) -> None:
-    """Projects the scores that a transaction changed; what does not get through stays in the outbox for the sweep."""
-    if changed.outbox is None:
-        return
+    """Projects what a transaction changed; what does not get through stays in the outbox for the sweep."""
+    if _projected(engine, redis, changed) and changed.outbox is not None:
+        _forget(engine, [changed.outbox])
+
+
+def _projected(engine: Engine, redis: Redis, changed: Changed) -> bool:
+    """Writes the scores to the boards; False if Redis is away."""
     try:
-        with engine.connect() as connection:
-            names = in_force(connection).boards
-        boards.project(redis, names, changed.scores)
+        if changed.scores:
+            boards.project(redis, _boards(engine) if changed.boards is None else changed.boards, changed.scores)
+        if changed.renamed:
+            boards.renamed(redis)
     except RedisError as error:
         log.warning("boards could not be written; the sweep will do it", error=str(error))
-        return
-    with engine.begin() as connection:
-        outbox.remove(driver(connection), [changed.outbox])
+        return False
+    return True
+
+
+def _boards(engine: Engine) -> Mapping[int, Board]:
+    with engine.connect() as connection:
+        return in_force(connection).boards
+
+
+def _forget(engine: Engine, shown: list[int]) -> None:
+    """Takes rows out of the outbox whose scores are on the boards."""
+    if shown:
+        with engine.begin() as connection:
+            outbox.remove(driver(connection), shown)
+        shown.clear()
 
 
 # --- the sweep ----------------------------------------------------------------------------------------------------
@@ -167,8 +192,6 @@ def _project_leftovers(engine: Engine, redis: Redis) -> None:
     with engine.begin() as connection:
         left = outbox.waiting(driver(connection))
         rows = scores.of_learners(connection, sorted({learner for _, learners in left for learner in learners}))
-        names = in_force(connection).boards
     if left:
-        boards.project(redis, names, rows)
-        with engine.begin() as connection:
-            outbox.remove(driver(connection), [row for row, _ in left])
+        boards.project(redis, _boards(engine), rows)
+        _forget(engine, [row for row, _ in left])

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 from sqlalchemy import Connection
 
 from service.core import evaluate
@@ -19,23 +20,30 @@ from service.core.evaluate import Award, State
 from service.core.kinds import Setting
 from service.core.ledger import Booked, Line, differences
 from service.core.matching import Match
+from service.core.rule import Board
 from service.store import badges, folds, ledger, matches, outbox, scoring
 from service.store.engine import driver
 from service.store.folds import Standing
 from service.store.ledger import Entry
 from service.store.matches import Found, Group
 from service.store.scores import ScoreRow
-from service.world import People, World
+from service.world import Counting, People, World
 
 BADGE = "badge:"
 """What units of badges start with."""
 
 
 class Changed(NamedTuple):
-    """The scores that a transaction changed, and the row of the outbox that says so."""
+    """What a transaction changed that boards show.
+
+    outbox: the row that says so until it is shown. boards: those in force, None if they are still to be looked up.
+    renamed: whether somebody has another name now.
+    """
 
     scores: Sequence[ScoreRow] = ()
     outbox: int | None = None
+    boards: Mapping[int, Board] | None = None
+    renamed: bool = False
 
 
 class Recount:
@@ -63,9 +71,8 @@ class Recount:
         known = folds.of_groups(self.beneath, [group for group in groups if self.here.counting[group[0]].remembers])
         late = []
         for group, new in groups.items():
-            standing = known.get(group)
-            if standing is None or (standing.happened, standing.statement) < (new[0].happened, new[0].statement):
-                self._advance(group, standing, new, repeated)
+            if self._comes_last(group, known.get(group), new[0]):
+                self._advance(group, known.get(group), new, repeated)
             else:
                 late.append(group)
         self.fold_again(late)
@@ -109,7 +116,15 @@ class Recount:
         if changes:
             badges.settle(self.connection, changes)
         scores = scoring.add(self.beneath, self.here.ruleset.boards, self.booked)
-        return Changed(scores, outbox.add(self.beneath, {score.learner for score in scores}))
+        number = outbox.add(self.beneath, {score.learner for score in scores}) if scores else None
+        return Changed(scores, number, {counted.number: counted.board for counted in self.here.ruleset.boards})
+
+    def _comes_last(self, group: Group, standing: Standing | None, match: Match) -> bool:
+        """Whether a new match comes after all others of its group, so that the state there is can be advanced."""
+        counting = self.here.counting[group[0]]
+        if standing is None:
+            return counting.settled or not counting.remembers
+        return (standing.happened, standing.statement) < (match.happened, match.statement)
 
     def _grouped(self, found: Sequence[Found]) -> dict[Group, list[Match]]:
         groups: dict[Group, list[Match]] = {}
@@ -135,10 +150,17 @@ class Recount:
             if key is not None:
                 repeated.add(key)
             state = step.state
-            if step.awards:
-                self._enter(group, {}, step.awards)
+            if step.awards and counting.pays:
+                self._give(counting, step.awards)
         if counting.remembers:
             self._stand(group, new[-1], state)
+
+    def _give(self, counting: Counting, awards: Sequence[Award]) -> None:
+        """Awards that are new, as lines."""
+        number, version = counting.version.number, counting.version.version
+        for learner, _, key, happened, amounts, statements, reason in map(msgspec.structs.astuple, awards):
+            for unit, amount in amounts.items():
+                self.entries.append(Entry(learner, number, version, key, unit, amount, happened, statements, reason))
 
     def _stand(self, group: Group, match: Match, state: State) -> None:
         self.standings[group] = Standing(match.happened, match.statement, folds.encode(state))

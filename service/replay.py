@@ -25,7 +25,7 @@ from service.recount import Changed, Recount
 from service.store import history, identity, matches, rules
 from service.store.engine import Driver, driver
 from service.store.matches import Group
-from service.world import People, World, agents, candidates, found, world
+from service.world import People, World, candidates, found, parts, world
 
 CHUNK = 2000
 """Statements matched, or learners folded, in one transaction."""
@@ -94,7 +94,9 @@ def _match_history(engine: Engine, numbers: set[int]) -> None:
             chunk = history.after(beneath, after, CHUNK)
             if not chunk:
                 return
-            here.learners.update(identity.known(beneath, list(agents(claimed.fact for claimed in chunk))))
+            here.known.learners.update(
+                identity.known(beneath, [part.key for part in parts(claimed.fact for claimed in chunk)])
+            )
             new = list(candidates(here, (claimed.fact for claimed in chunk)))
             locked = identity.lock(beneath, {candidate.learner for candidate in new})
             voided = history.voided(beneath, [candidate.fact.id for candidate in new])
@@ -144,13 +146,11 @@ def learner_moved(connection: Connection, learner: int) -> Changed:
     beneath = driver(connection)
     rules.share(beneath)
     here = world(beneath)
-    numbers = [number for number, counting in here.counting.items() if counting.folds and not counting.rule.time_zone]
     people = People(here, identity.lock(beneath, [learner]))
-    groups = [(number, learner) for number in numbers]
-    of_days = [group for group in groups if _names_days(here, group[0])]
-    _match_again(beneath, here, people, of_days)
+    groups = [(number, learner) for number, counting in here.counting.items() if not counting.rule.time_zone]
+    _match_again(beneath, here, people, [group for group in groups if _names_days(here, group[0])])
     recount = Recount(connection, here, people)
-    recount.fold_again(groups)
+    recount.fold_again([group for group in groups if here.counting[group[0]].folds])
     return recount.book()
 
 
@@ -164,7 +164,7 @@ def _match_again(connection: Driver, here: World, people: People, groups: Sequen
     standing = matches.of_groups(connection, groups)
     old = [matches.Found(number, match) for (number, _), those in standing.items() for match in those]
     facts = history.facts(connection, [match.statement for _, match in old])
-    here.learners.update(identity.known(connection, list(agents(facts))))
+    here.known.learners.update(identity.known(connection, [part.key for part in parts(facts)]))
     matches.remove(connection, old)
     wanted = set(groups)
     new = [

@@ -19,7 +19,7 @@ from service.core.matching import Match
 from service.store import history, identity, ledger, matches, scoring
 from service.store.engine import Driver, driver
 from service.store.matches import Group
-from service.world import People, World, agents, candidates, found, world
+from service.world import People, World, candidates, found, parts, world
 
 GROUPS = 500
 """Groups compared at once."""
@@ -54,7 +54,7 @@ def _match(connection: Driver, here: World, people: People, report: Report, prog
     connection.execute("CREATE TEMPORARY TABLE fresh (LIKE match) ON COMMIT DROP")
     for chunk in history.everything(connection):
         facts = [claimed.fact for claimed in chunk if not claimed.voided or claimed.fact.statement.voids is not None]
-        here.learners = identity.known(connection, list(agents(facts)))
+        here.known.learners = identity.known(connection, [part.key for part in parts(facts)])
         made = [found(candidate, people) for candidate in candidates(here, facts)]
         if made:
             matches.add(connection, made, table="fresh")

@@ -27,6 +27,7 @@ class Counting:
         self.matcher = Matcher(version.rule)
         self.remembers = evaluate.remembers(version.rule)
         self.folds = version.phase != "matching"
+        self.settled = version.phase == "done"
         self.pays = version.rule.status != "trial"
         self._settings: dict[str, Setting] = {}
 
@@ -40,6 +41,15 @@ class Counting:
 
 
 @dataclass
+class Known:
+    """What a process remembers of people: learners by identifier key, keys whose address is stored, and names."""
+
+    learners: dict[str, int] = field(default_factory=dict)
+    addressed: set[str] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
 class World:
     """What a process knows between drains: the rules in force, made ready, and who is who.
 
@@ -50,8 +60,7 @@ class World:
     counting: dict[int, Counting] = field(init=False)
     by_matcher: dict[int, Counting] = field(init=False)
     index: Index = field(init=False)
-    learners: dict[str, int] = field(default_factory=dict)
-    addressed: set[str] = field(default_factory=set)
+    known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
         self.counting = {version.number: Counting(version) for version in self.ruleset.versions}
@@ -68,7 +77,7 @@ class People:
     """Who is who for one transaction: learners as the world knows them, zones as the locked rows say."""
 
     def __init__(self, here: World, locked: Mapping[int, Person] | None = None) -> None:
-        self.learner = here.learners.__getitem__
+        self.learner = here.known.learners.__getitem__
         self.locked = locked or {}
         self.default = here.ruleset.zone
 
@@ -106,22 +115,24 @@ def found(candidate: Candidate, people: People) -> Found:
     return Found(counting.version.number, counting.matcher.match(fact, cast, learner, zone))
 
 
-def agents(facts: Iterable[Fact]) -> dict[str, Agent]:
-    """Everybody who takes part in these statements, by identifier key."""
-    agents: dict[str, Agent] = {}
-    for fact in facts:
-        for agent in cast(fact):
-            key = identifier(agent)
-            if key is not None and (key not in agents or agent.mbox):
-                agents[key] = agent
-    return agents
+class Part(NamedTuple):
+    """Somebody who takes part in a statement, in whatever role."""
+
+    fact: Fact
+    key: str
+    agent: Agent
 
 
-def cast(fact: Fact) -> Iterable[Agent]:
+def parts(facts: Iterable[Fact]) -> list[Part]:
+    """Everybody who takes part in these statements: actors, instructors, teams and objects, groups as their members."""
+    return [Part(fact, key, agent) for fact in facts for agent in _cast(fact) if (key := identifier(agent)) is not None]
+
+
+def _cast(fact: Fact) -> Iterable[Agent]:
     statement, context = fact.statement, fact.statement.context
-    yield from members(statement.actor)
-    if statement.object is not None:
-        yield from members(statement.object.agent)
-    if context is not None:
-        yield from members(context.instructor)
-        yield from members(context.team)
+    taking_part = members(statement.actor)
+    if statement.object is not None and statement.object.object_type in ("Agent", "Group"):
+        taking_part += members(statement.object.agent)
+    if context is not None and (context.instructor or context.team):
+        taking_part += members(context.instructor) + members(context.team)
+    return taking_part

@@ -2,6 +2,10 @@
 
 import gc
 import os
+import signal
+import socket
+from collections.abc import Callable
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from service.children import die_with_parent
@@ -18,8 +22,26 @@ def application() -> "Flask":
     from service.app import create_app  # here, because the process that watches this one has no need of it
 
     made = create_app(settings())
+    _when_told_to_stop(made.extensions["plaudit"].streams.closing.set)
     settle()
     return made
+
+
+def _when_told_to_stop(call: Callable[[], None]) -> None:
+    """Calls it as soon as SIGTERM or SIGINT comes, for an answer without an end would keep granian waiting for it.
+
+    granian sets handlers of its own after this, so we listen where Python itself writes down which signals came.
+    """
+    ours, pythons = socket.socketpair()
+    pythons.setblocking(False)
+    signal.set_wakeup_fd(pythons.detach(), warn_on_full_buffer=False)
+
+    def listen() -> None:
+        while ours.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+            pass
+        call()
+
+    Thread(target=listen, name="signals", daemon=True).start()
 
 
 def settle() -> None:

@@ -1,8 +1,9 @@
 """When two statements with one id say the same: the digest of what must be equal.
 
 Following xAPI Data 2.3.1, what an LRS may add or change does not count: id, authority, stored, timestamp, version,
-attachments, display texts, activity definitions, names of agents, and the order of group members. The digest is
-computed only when an id comes a second time (and for statements without an id), so it costs a new statement nothing.
+attachments, display texts, activity definitions, names of agents, the order of group members, and letter case where it
+means nothing. The digest is computed only when an id comes a second time (and for statements without an id), so it
+costs a new statement nothing.
 """
 
 from __future__ import annotations
@@ -46,6 +47,15 @@ def _essence_of_object(value: dict[str, Any]) -> dict[str, Any]:
     if isinstance(kept.get("mbox"), str):
         local, _, domain = kept["mbox"].rpartition("@")
         kept["mbox"] = f"{local}@{domain.lower()}"
+    if isinstance(kept.get("mbox_sha1sum"), str):
+        kept["mbox_sha1sum"] = kept["mbox_sha1sum"].lower()
+    if isinstance(kept.get("contextActivities"), dict):
+        kept["contextActivities"] = {key: _as_list(some) for key, some in kept["contextActivities"].items()}
     if isinstance(kept.get("member"), list):
         kept["member"] = sorted(kept["member"], key=_encode)
     return kept
+
+
+def _as_list(activities: Any) -> Any:
+    """A single activity stands for a list of one, as in 1.0.x (Data 2.4.6.2)."""
+    return [activities] if isinstance(activities, dict) else activities

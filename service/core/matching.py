@@ -267,7 +267,7 @@ class Index:
     def __init__(self, matchers: Iterable[Matcher]) -> None:
         self._verbs: dict[str, _Drawer] = {}
         for matcher in matchers:
-            for verb in _exact(matcher.rule, "verb"):
+            for verb in dict.fromkeys(_exact(matcher.rule, "verb")):
                 self._verbs.setdefault(verb, _Drawer()).file(matcher)
 
     def candidates(self, statement: Statement) -> list[Matcher]:

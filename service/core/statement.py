@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import accumulate
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -303,7 +304,7 @@ def identifier(agent: Agent) -> str | None:
     An mbox and its mbox_sha1sum have the same key. The domain of an address is compared in lower case.
     """
     if agent.mbox is not None:
-        return "sha1:" + hashlib.sha1(mailbox(agent.mbox).encode(), usedforsecurity=False).hexdigest()
+        return _mailbox_key(agent.mbox)
     if agent.mbox_sha1sum is not None:
         return "sha1:" + agent.mbox_sha1sum.lower()
     if agent.openid:
@@ -311,6 +312,11 @@ def identifier(agent: Agent) -> str | None:
     if agent.account is not None and agent.account.home_page and agent.account.name:
         return _short(f"account:{agent.account.home_page} {agent.account.name}")
     return None
+
+
+@lru_cache(maxsize=65_536)
+def _mailbox_key(mbox: str) -> str:
+    return "sha1:" + hashlib.sha1(mailbox(mbox).encode(), usedforsecurity=False).hexdigest()
 
 
 def mailbox(mbox: str) -> str:

@@ -137,7 +137,7 @@ def before(moment: datetime, duration: Duration, zone: ZoneInfo) -> datetime:
     """
     seconds = _FIXED.get(duration.unit)
     if seconds is not None:
-        return _shifted(moment, timedelta(seconds=seconds * min(duration.amount, 10**10 // seconds)))
+        return _shifted(moment, timedelta(seconds=seconds * min(duration.amount, 10**12 // seconds)))
     months = duration.amount * (12 if duration.unit == "years" else 1)
     local = _local(moment, zone)
     target = local.year * 12 + local.month - 1 - months
@@ -161,5 +161,5 @@ def _days_in_month(year: int, month: int) -> int:
 
 
 def end_of_day(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment after `day` in `zone`, as UTC; after the last day of the calendar its last moment."""
-    return start_of_day(day + timedelta(days=1), zone) if day < date.max else datetime.max.replace(tzinfo=UTC)
+    """The first moment after `day` in `zone`, as UTC."""
+    return start_of_day(day + timedelta(days=1), zone)

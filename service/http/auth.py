@@ -36,6 +36,7 @@ __all__ = [
     "Tokens",
     "bearer",
     "ensure_default_source",
+    "identified",
     "permit",
     "requires",
     "source_of",
@@ -110,7 +111,7 @@ def requires(*scopes: Scope, own: str | None = None) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            _admit(_identified(), scopes, kwargs[own] if own else None)
+            _admit(identified(), scopes, kwargs[own] if own else None)
             return view(*args, **kwargs)
 
         guarded._apidoc = _documented(view, scopes, own)  # type: ignore[attr-defined]
@@ -131,7 +132,8 @@ def permit(learner: int | None) -> None:
         raise Problem(403, "This token reads the data of its own learner only.")
 
 
-def _identified() -> Bearer:
+def identified() -> Bearer:
+    """Who is asking, by the token of the request; 401 if it is missing, unknown or revoked."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret.strip():
         raise Problem(

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from flask import Response, jsonify, request
+import msgspec
+from flask import Response, request
 from marshmallow import Schema, fields, validate
 from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine
@@ -29,7 +30,6 @@ blueprint = Blueprint(
     "leaderboards", __name__, url_prefix="/api/v1/leaderboards", description="Who has how many points"
 )
 FRESH_SECONDS = 1.0
-T = TypeVar("T")
 
 
 class BoardsInForce:
@@ -148,17 +148,10 @@ def every_board() -> dict[str, Any]:
 @blueprint.response(200, Leaderboard, headers=ETAG_HEADERS | LINK_HEADERS)
 def page(arguments: Mapping[str, Any], board: str) -> Response:
     """A page of a board"""
-    seen, limit, offset = _seen(board, arguments["period"]), arguments["limit"], arguments["offset"]
-    key = (seen.number, seen.board, seen.period, limit, offset)
-
-    def in_redis() -> Page:
-        return boards.page(services().redis, *key)
-
-    def in_sql(connection: Connection) -> Page:
-        return scores.page(connection, *key)
-
-    response, found = _answered(seen, in_redis, in_sql)
-    if found is not None and (links := _links(seen, limit, offset, found.total)):
+    seen, limit, offset = named(board, arguments["period"]), arguments["limit"], arguments["offset"]
+    look = shown(seen, limit, offset, request.if_none_match.contains_weak)
+    response = _answered(look)
+    if look.found is not None and (links := _links(seen, limit, offset, look.found.total)):
         response.headers["Link"] = links
     return response
 
@@ -170,7 +163,7 @@ def page(arguments: Mapping[str, Any], board: str) -> Response:
 @blueprint.response(200, Leaderboard, headers=ETAG_HEADERS)
 def around(arguments: Mapping[str, Any], board: str, learner: int) -> Response:
     """A learner's line with the lines before and after it"""
-    seen = _seen(board, arguments["period"])
+    seen = named(board, arguments["period"])
     key = (seen.number, seen.board, seen.period, learner, arguments["n"])
 
     def in_redis() -> Page | None:
@@ -179,16 +172,17 @@ def around(arguments: Mapping[str, Any], board: str, learner: int) -> Response:
     def in_sql(connection: Connection) -> Page | None:
         return scores.around(connection, *key)
 
-    response, found = _answered(seen, in_redis, in_sql)
-    if found is None and response.status_code != 304:
+    look = _looked(seen, in_redis, in_sql, request.if_none_match.contains_weak)
+    if look.body is not None and look.found is None:
         raise Problem(404, f"Learner {learner} is not on the board {board!r} in {seen.label}.")
-    return response
+    return _answered(look)
 
 
 # --- from names to boards ---------------------------------------------------------------------------------------------
 
 
-def _seen(name: str, period: str) -> Seen:
+def named(name: str, period: str) -> Seen:
+    """The board of this name in the period of this label; 404 or 400 if there is none."""
     for fresh in (False, True):
         known = services().boards.now(fresh)
         for number, board in known.boards.items():
@@ -230,38 +224,57 @@ def _info(board: Board) -> dict[str, str]:
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
-def _answered(
-    seen: Seen, in_redis: Callable[[], Page | None], in_sql: Callable[[Connection], Page | None]
-) -> tuple[Response, Page | None]:
-    """The lines as a response; 304 where the caller has them. What Redis does not hold, SQL has with the same ranks.
+class Look(NamedTuple):
+    """What a board shows now: its lines, also written as JSON, unless the caller has them already. live: from Redis."""
+
+    etag: str
+    live: bool
+    found: Page | None = None
+    body: bytes | None = None
+
+
+Known = Callable[[str], bool]
+"""Whether the caller has what is under this ETag."""
+
+
+def shown(seen: Seen, limit: int, offset: int, known: Known) -> Look:
+    """A page of a board."""
+    key = (seen.number, seen.board, seen.period, limit, offset)
+
+    def in_redis() -> Page:
+        return boards.page(services().redis, *key)
+
+    def in_sql(connection: Connection) -> Page:
+        return scores.page(connection, *key)
+
+    return _looked(seen, in_redis, in_sql, known)
+
+
+def _looked(
+    seen: Seen, in_redis: Callable[[], Page | None], in_sql: Callable[[Connection], Page | None], known: Known
+) -> Look:
+    """The lines that Redis has, or that SQL has with the same ranks where Redis does not hold them.
 
     The ETag is made before the lines are read: if they change in between it is too old, and the caller asks once more.
     """
-    etag = None
     try:
         mark = boards.mark(services().redis, seen.identity, seen.number, seen.board, seen.period)
         if mark is not None:
             etag = _etag(mark, seen)
-            if request.if_none_match.contains_weak(etag):
-                return _private(Response(status=304), etag), None
-            return _written(seen, in_redis(), etag)
+            if known(etag):
+                return Look(etag, live=True)
+            found = in_redis()
+            return Look(etag, live=True, found=found, body=_written(seen, found))
     except RedisError as error:
         log.warning("Redis is away; the board is read in SQL", error=str(error))
     with services().engine.connect() as connection:
         found = in_sql(connection)
-    return _written(seen, found, None)
+    body = _written(seen, found)
+    etag = hashlib.sha256(body).hexdigest()[:24]
+    return Look(etag, live=False, found=found, body=None if known(etag) else body)
 
 
-def _written(seen: Seen, found: Page | None, etag: str | None) -> tuple[Response, Page | None]:
-    response = jsonify(_body(seen, found))
-    if etag is None:
-        etag = hashlib.sha256(response.get_data()).hexdigest()[:24]
-        if request.if_none_match.contains_weak(etag):
-            return _private(Response(status=304), etag), found
-    return _private(response, etag), found
-
-
-def _body(seen: Seen, found: Page | None) -> dict[str, Any]:
+def _written(seen: Seen, found: Page | None) -> bytes:
     total, standings = found or Page(0, ())
     with services().engine.connect() as connection:
         names = scores.names(connection, [standing.learner for standing in standings]) if standings else {}
@@ -270,19 +283,22 @@ def _body(seen: Seen, found: Page | None) -> dict[str, Any]:
         for rank, points, learner in standings
     ]
     title = in_words(seen.board.title) or seen.board.name
-    return {"board": seen.board.name, "title": title, "period": seen.label, "total": total, "entries": lines}
+    said = {"board": seen.board.name, "title": title, "period": seen.label, "total": total, "entries": lines}
+    return msgspec.json.encode(said)
+
+
+def _answered(look: Look) -> Response:
+    """The lines as a response; 304 where the caller has them."""
+    response = Response(status=304) if look.body is None else Response(look.body, mimetype="application/json")
+    response.set_etag(look.etag, weak=False)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.update(("Authorization", "Accept-Language"))
+    return response
 
 
 def _etag(mark: bytes, seen: Seen) -> str:
     said = f"{seen.number} {seen.period} {in_words(seen.board.title)}".encode()
     return hashlib.sha256(mark + b" " + said).hexdigest()[:24]
-
-
-def _private(response: Response, etag: str) -> Response:
-    response.set_etag(etag, weak=False)
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.update(("Authorization", "Accept-Language"))
-    return response
 
 
 def _links(seen: Seen, limit: int, offset: int, total: int) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from service.http.auth import Sources, Tokens
     from service.http.leaderboards import BoardsInForce
     from service.http.metrics import Metrics
+    from service.http.streams import Streams
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Services:
     sources: Sources
     boards: BoardsInForce
     metrics: Metrics
+    streams: Streams
     intake: Intake
 
 

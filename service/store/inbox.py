@@ -36,12 +36,14 @@ class Claimed(NamedTuple):
 def claim(connection: Driver, limit: int) -> list[Claimed]:
     """Takes up to `limit` statements out of the inbox, oldest first; they are back if the transaction fails.
 
-    Voids are looked up when the statements are ours, and not in the same query: its snapshot is older than its locks, and
-    a void could be stored and evaluated between the two.
+    Voids are looked up when the statements are ours, and not in the same query: its snapshot is older than its locks,
+    and a void could be stored and evaluated between the two.
     """
     with connection.cursor(binary=True) as cursor:
         cursor.execute(CLAIM, [limit])
         rows = cursor.fetchall()
+        if not rows:
+            return []
         cursor.execute("SELECT target FROM void WHERE target = ANY(%b::uuid[])", [[row[0] for row in rows]])
         voided = {target for (target,) in cursor}
         return [claimed(*row, row[0] in voided) for row in rows]

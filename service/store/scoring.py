@@ -48,6 +48,8 @@ class Change(NamedTuple):
     exact: bool = False
 
 
+NOTHING = Change(0, DAWN)
+
 ADD = """
 INSERT INTO score AS old (board, period, learner, points, reached, version)
 SELECT board, period, learner, points, reached, 1
@@ -63,19 +65,16 @@ RETURNING board, period, learner, points, reached, version,
 def changes(boards: Iterable[Counted], entries: Iterable[Entry]) -> dict[Place, Change]:
     """What these ledger lines add to which scores."""
     boards = list(boards)
-    sums: dict[Place, Change] = {}
+    sums: dict[tuple[int, int, int], Change] = {}
     for entry in entries:
+        amount, happened = entry.amount, entry.happened
         for counted in boards:
             if counted.counts(entry.rule, entry.unit):
-                period = windows.index(counted.board.period, entry.happened, counted.zone)
-                place = Place(counted.number, period, entry.learner)
-                before = sums.get(place)
-                reached = entry.happened if entry.amount > 0 else DAWN
-                if before is not None:
-                    reached = max(reached, before.reached)
-                exact = entry.amount < 0 or (before is not None and before.exact)
-                sums[place] = Change(entry.amount + (before.points if before else 0), reached, exact)
-    return sums
+                place = counted.number, windows.index(counted.board.period, happened, counted.zone), entry.learner
+                before = sums.get(place, NOTHING)
+                reached = max(before.reached, happened) if amount > 0 else before.reached
+                sums[place] = Change(before.points + amount, reached, before.exact or amount < 0)
+    return {Place(*place): change for place, change in sums.items()}
 
 
 def add(connection: Driver, boards: Sequence[Counted], entries: Sequence[Entry]) -> list[ScoreRow]:

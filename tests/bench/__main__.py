@@ -27,6 +27,7 @@ from service.migrate import migrate
 from service.replay import apply_rules_directory
 from service.store.engine import engine
 from service.store.intake import Row
+from service.wsgi import settle
 from tests.bench import bare, machine, workload
 from tests.bench.service import CONNECTIONS, Load, Running, beside, running
 
@@ -46,6 +47,7 @@ def main() -> None:
 
 
 def _bench(directory: Path, wanted: set[str]) -> None:
+    settle()
     _machine(directory)
     limit = _limit(directory) if "limit" in wanted else None
     if "service" in wanted:
@@ -105,10 +107,10 @@ def _service(directory: Path, limit: float | None) -> None:
     with running(directory, rules) as service:
         _head(f"The service over HTTP: {RULES} rules, four boards")
         _warm(service)
-        singles = workload.statements(SINGLES, RULES, seed=2, start=datetime.now(UTC))
+        singles = workload.statements(SINGLES, RULES, seed=2)
         single = service.load(singles, SINGLES, CONNECTIONS)
         _tell(f"single statements, {CONNECTIONS} connections", single, limit)
-        raws = workload.statements(BATCHED, RULES, seed=3, start=datetime.now(UTC))
+        raws = workload.statements(BATCHED, RULES, seed=3)
         _tell("batches of 500, 4 connections", service.load(_batches(raws, 500), BATCHED, 4), limit)
         _latencies(service, single)
         memory = ", ".join(f"{name} {mib:.0f}" for name, mib in service.memory().items())
@@ -136,13 +138,12 @@ def _tell(name: str, load: Load, limit: float | None) -> None:
 def _latencies(service: Running, single: Load) -> None:
     """At half load: a page of a leaderboard, and from POST to leaderboard."""
     rate = single.on_the_board / 2
-    singles = workload.statements(int(rate * 12), RULES, seed=4, start=datetime.now(UTC))
+    singles = workload.statements(int(rate * 12), RULES, seed=4)
     loading = beside(lambda: service.load(singles, len(singles), CONNECTIONS, rate))
     time.sleep(1)
     pages = service.pages(8, "/api/v1/leaderboards/ever?limit=50")
     loading.join()
-    alone = workload.statements(40, RULES, seed=5, start=datetime.now(UTC))
-    seen = service.post_to_board(alone, "ever")
+    seen = service.post_to_board(workload.statements(40, 1, learners=1, seed=5), "ever")
     print(f"  a leaderboard page at half load: p50 {_at(pages, 0.5):.1f} ms, p99 {_at(pages, 0.99):.1f} ms")
     print(f"  from POST to leaderboard: p50 {_at(seen, 0.5):.0f} ms, p99 {_at(seen, 0.99):.0f} ms")
 
@@ -188,7 +189,7 @@ def _cost_with_rules(directory: Path, number: int) -> float:
         apply_rules_directory(connected, directory / "rules", zone("UTC"))
         drain = Drain(connected)
         _evaluated(connected, drain, workload.statements(2000, number, seed=6), servers)
-        return _evaluated(connected, drain, workload.statements(10_000, number, start=datetime.now(UTC)), servers)
+        return _evaluated(connected, drain, workload.statements(10_000, number, seed=7), servers)
 
 
 def _cost_with_history(directory: Path) -> tuple[float, float]:
@@ -199,17 +200,13 @@ def _cost_with_history(directory: Path) -> tuple[float, float]:
         drain = Drain(connected)
         _evaluated(connected, drain, workload.statements(100, rules, learners=1, seed=7), servers)
         short = _evaluated(
-            connected, drain, workload.statements(3000, rules, learners=1, seed=8, start=_now()), servers
+            connected, drain, workload.statements(3000, rules, learners=1, seed=8), servers
         )
-        _evaluated(connected, drain, workload.statements(97_000, rules, learners=1, seed=9, start=_now()), servers)
+        _evaluated(connected, drain, workload.statements(97_000, rules, learners=1, seed=9), servers)
         long = _evaluated(
-            connected, drain, workload.statements(3000, rules, learners=1, seed=10, start=_now()), servers
+            connected, drain, workload.statements(3000, rules, learners=1, seed=10), servers
         )
         return short, long
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _evaluated(

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.laws.oracle import VOIDED, Delivery, Json, World
-from tests.laws.rules import rules
+from tests.laws.oracle import VOIDED, Delivery, Json, World, fact, is_void
+from tests.laws.rules import plain_rules, rules
 from tests.laws.stage import (
     ACTORS,
     ARTICLE,
@@ -156,14 +156,17 @@ def history(choose: Choose, clock: Clock, size: int, voids: int, repeats: int) -
 
 @st.composite
 def histories(draw: st.DrawFn, clock: Clock, most: int) -> list[Delivery]:
-    """Deliveries in the order in which they arrived, which is not the order in which things happened."""
+    """Deliveries in the order in which they arrived: in any order, or as things happened, with voids in between."""
 
     def choose(some: Sequence[Any]) -> Any:
         return some[draw(st.integers(0, len(some) - 1))]
 
     size = draw(st.one_of(st.integers(1, most), st.integers(most * 2 // 3, most)))
-    voids, repeats = draw(st.sampled_from(list(product([0, 0, 1, 2, 4], [0, 0, 1, 3]))))
-    return draw(st.permutations(history(choose, clock, size, voids, repeats)))
+    voids, repeats = choose(list(product([0, 1, 2, 4, 7], [0, 0, 1, 3])))
+    told = history(choose, clock, size, voids, repeats)
+    if draw(st.booleans()):
+        return draw(st.permutations(told))
+    return sorted(told, key=lambda d: clock.moment(*choose(PLACES)) if is_void(d.statement) else fact("", d).happened)
 
 
 # --- scenes ----------------------------------------------------------------------------------------------------------
@@ -214,14 +217,21 @@ clocks = st.builds(Clock, st.sampled_from(ZONES), st.sampled_from(ORIGINS), st.s
 
 
 @st.composite
-def scenes(draw: st.DrawFn, most_rules: int = 2, most_statements: int = 20) -> Scene:
+def scenes(draw: st.DrawFn, most_rules: int = 2, most_statements: int = 20, plain: str = "") -> Scene:
+    """Any scene; or, to look closer, one with a single plain rule of a kind: `each`, `count` or `streak`."""
     clock = draw(clocks)
-    named = [draw(rules(clock, f"rule-{n}")) for n in range(draw(st.integers(1, most_rules)))]
+    if plain:
+        named = [draw(plain_rules(clock, "rule-0", plain))]
+    else:
+        named = [draw(rules(clock, f"rule-{n}")) for n in range(draw(st.integers(1, most_rules)))]
     own = draw(st.tuples(*(st.sampled_from([None, clock.zone, *ZONES]) for _ in LEARNERS)))
     zones = {learner: zone for learner, zone in zip(LEARNERS, own, strict=True) if zone}
     world = World(VERBS, TYPES, TAGS, zones, draw(st.sampled_from(["UTC", clock.zone])))
     return Scene(named, draw(histories(clock, most_statements)), world)
 
+
+plain_scenes = st.one_of(scenes(plain="each"), scenes(plain="count"), scenes(plain="streak"))
+any_scenes = st.one_of(scenes(), plain_scenes)
 
 CROWD_RULES = """
 rule: rule-0

@@ -5,7 +5,6 @@ What it knows in the end is told in the words of the oracle, learners by their i
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -93,7 +92,7 @@ class Instance:
     def apply(self, scene: Scene, now: datetime) -> None:
         """Puts the rules of this scene in force."""
         documents, problems = load([("rules.yaml", scene.text.encode())])
-        assert not [str(problem) for problem in problems if problem.severity == "error"]
+        assert [str(problem) for problem in problems if problem.severity == "error"] == []
         with self.engine.begin() as connection:
             rules.apply(driver(connection), documents, ZoneInfo(scene.world.zone), now)
 
@@ -212,7 +211,6 @@ def _badges(beneath: Driver) -> set[tuple[str, str, str, str, datetime]]:
     )
 
 
-def batches(deliveries: Sequence[Delivery], cuts: Iterable[int]) -> Iterable[Sequence[Delivery]]:
-    """The deliveries in order, cut into batches before these positions."""
-    edges = sorted({0, len(deliveries), *(min(cut, len(deliveries)) for cut in cuts)})
-    return [deliveries[start:end] for start, end in itertools.pairwise(edges)]
+def batches(deliveries: Sequence[Delivery], size: int) -> Iterable[Sequence[Delivery]]:
+    """The deliveries in order, so many at once."""
+    return [deliveries[start : start + size] for start in range(0, len(deliveries), size)]

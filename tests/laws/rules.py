@@ -92,8 +92,8 @@ CAPS: list[Json] = [
 
 
 @st.composite
-def limits(draw: st.DrawFn, periods: Sequence[str], to: str) -> Json:
-    limit = {**draw(st.sampled_from(CAPS)), "per": draw(st.sampled_from([*periods, "ever"]))}
+def limits(draw: st.DrawFn, periods: Sequence[str], to: str, caps: Sequence[Json] = CAPS) -> Json:
+    limit = {**draw(st.sampled_from(caps)), "per": draw(st.sampled_from([*periods, "ever"]))}
     if draw(st.booleans()):
         limit["from_each"] = "actor" if to == "instructor" else "instructor"
     return limit
@@ -112,10 +112,9 @@ def tiers(draw: st.DrawFn, again: bool) -> list[Json]:
 
 
 @st.composite
-def kinds(draw: st.DrawFn, clock: Clock) -> Json:
+def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
     """The part of a rule that says how matches become awards, and what they give."""
     periods = [p for p in PERIODS[clock.step] if p != "ever"]
-    kind = draw(st.sampled_from(["each", "count", "count", "streak"]))
     if kind == "streak":
         run: Json = {"every": draw(st.sampled_from(periods))}
         if draw(st.booleans()):
@@ -147,23 +146,37 @@ def rules(draw: st.DrawFn, clock: Clock, name: str) -> Json:
     """A rule as the YAML says it, and as the oracle reads it."""
     rule: Json = {"rule": name, "title": name.title(), "how_to_earn": "By chance.", "when": draw(whens)}
     rule["status"] = draw(st.sampled_from(["live"] * 27 + ["trial", "draft", "retired"]))
-    if draw(st.integers(0, 3)) == 0:
-        rule["to"] = "instructor"
-    if draw(st.integers(0, 2)) == 0:
-        rule["time_zone"] = draw(st.sampled_from(ZONES))
-    if draw(st.integers(0, 3)) == 0:
-        rule["unless"] = draw(exceptions)
-    if draw(st.integers(0, 2)) == 0:
-        rule["once_per"] = draw(st.lists(st.sampled_from(DISTINCT), min_size=1, max_size=2, unique=True))
-    if draw(st.integers(0, 3)) == 0:
-        rule["from"] = draw(days(clock, 0, 4))
-    if draw(st.integers(0, 5)) == 0:
-        rule["until"] = draw(days(clock, 3, 8))
-    if "from" in rule and "until" in rule and rule["until"] < rule["from"]:
+    optional = {
+        "to": (4, st.just("instructor")),
+        "time_zone": (3, st.sampled_from(ZONES)),
+        "unless": (4, exceptions),
+        "once_per": (3, st.lists(st.sampled_from(DISTINCT), min_size=1, max_size=2, unique=True)),
+        "from": (4, days(clock, 0, 4)),
+        "until": (6, days(clock, 3, 8)),
+    }
+    for key, (rarely, values) in optional.items():
+        if draw(st.integers(1, rarely)) == 1:
+            rule[key] = draw(values)
+    if "from" in rule and rule.get("until", rule["from"]) < rule["from"]:
         del rule["until"]
     if draw(st.booleans()):
         rule["limit"] = draw(st.lists(limits(PERIODS[clock.step], rule.get("to", "actor")), min_size=1, max_size=2))
-    return rule | draw(kinds(clock))
+    return rule | draw(kinds(clock, draw(st.sampled_from(["each", "count", "count", "streak"]))))
+
+
+@st.composite
+def plain_rules(draw: st.DrawFn, clock: Clock, name: str, kind: str) -> Json:
+    """A rule of one kind that nearly everything matches, with what makes kinds and limits meet."""
+    rule: Json = {"rule": name, "title": name, "how_to_earn": "By chance.", "when": {"verb": "completed"}}
+    rule["status"] = "live"
+    if draw(st.booleans()):
+        rule["from"] = draw(days(clock, 0, 4))
+    if draw(st.integers(1, 3)) == 1:
+        rule["once_per"] = [draw(st.sampled_from(["object", "day"]))]
+    if draw(st.booleans()):
+        periods = PERIODS[clock.step]
+        rule["limit"] = [draw(limits(periods, "actor", CAPS[:3])), draw(limits(periods, "actor", CAPS[-2:]))]
+    return rule | draw(kinds(clock, kind))
 
 
 def days(clock: Clock, least: int, most: int) -> st.SearchStrategy[date]:

@@ -16,7 +16,7 @@ from service.drain import Drain
 from service.verify import verify
 from tests.laws.breaking import Fuse, breaking
 from tests.laws.effort import examples
-from tests.laws.histories import Scene, scenes
+from tests.laws.histories import Scene, any_scenes
 from tests.laws.instance import Instance, batches, drain_all, expected
 
 
@@ -43,20 +43,20 @@ def insisting(act: Callable[[], None]) -> None:
 
 @examples(60)
 @given(
-    scene=scenes(),
-    cuts=st.lists(st.integers(0, 24), max_size=3),
+    scene=any_scenes,
+    arriving=st.sampled_from([1, 4, 10, 100]),
     breaks=st.lists(st.integers(1, 60), min_size=1, max_size=6),
     survives=st.booleans(),
 )
 def test_a_connection_that_breaks_at_any_step_changes_nothing(
-    engine: Engine, fused: Engine, fuse: Fuse, scene: Scene, cuts: list[int], breaks: list[int], survives: bool
+    engine: Engine, fused: Engine, fuse: Fuse, scene: Scene, arriving: int, breaks: list[int], survives: bool
 ) -> None:
     whole, instance = Instance(engine).open(scene), Instance(fused)
     instance.sources = whole.sources
     survivor = Drain(fused)
     before = whole.rows()
     fuse.set(breaks)
-    for batch in batches(scene.deliveries, cuts):
+    for batch in batches(scene.deliveries, arriving):
         insisting(lambda batch=batch: instance.arrive(batch))  # type: ignore[misc]
         insisting(lambda: drain_all(survivor if survives else Drain(fused), 7))
         after = whole.rows()

@@ -12,7 +12,8 @@ from service.core import evaluate, statement
 from service.core.language import load
 from service.core.rule import Rule
 from tests.laws import oracle
-from tests.laws.histories import Scene, scenes
+from tests.laws.effort import examples
+from tests.laws.histories import Scene, plain_scenes, scenes
 from tests.laws.oracle import Award, Delivery, World
 
 
@@ -34,7 +35,7 @@ class Known:
 
 def resolved(scene: Scene) -> tuple[Rule, ...]:
     documents, problems = load([("rules.yaml", scene.text.encode())])
-    assert not [str(problem) for problem in problems if problem.severity == "error"]
+    assert [str(problem) for problem in problems if problem.severity == "error"] == []
     return documents.rules
 
 
@@ -54,6 +55,23 @@ def awards(scene: Scene) -> set[Award]:
     return set(found)
 
 
-@given(scenes())
-def test_core_and_oracle_agree_on_every_award(scene: Scene) -> None:
+def check(scene: Scene) -> None:
     assert awards(scene) == oracle.awards(scene.rules, scene.deliveries, scene.world)
+
+
+@examples(500)
+@given(scenes())
+def test_core_and_oracle_agree_on_every_award_of_any_rules(scene: Scene) -> None:
+    check(scene)
+
+
+@examples(600)
+@given(plain_scenes)
+def test_core_and_oracle_agree_where_kinds_and_limits_meet(scene: Scene) -> None:
+    check(scene)
+
+
+@examples(20)
+@given(scenes(most_rules=6, most_statements=60))
+def test_core_and_oracle_agree_on_longer_histories(scene: Scene) -> None:
+    check(scene)

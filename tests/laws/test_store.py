@@ -9,27 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from service.replay import catch_up
 from service.verify import verify
 from tests.laws import oracle
 from tests.laws.effort import examples
-from tests.laws.histories import Scene, scenes
-from tests.laws.instance import Instance, batches, expected
-from tests.laws.stage import LATER
+from tests.laws.histories import PLACES, Scene, any_scenes, clocks
+from tests.laws.instance import APPLIED, Instance, batches, expected
+from tests.laws.stage import LATER, Clock
 
-cuts = st.lists(st.integers(0, 24), max_size=8)
-sizes = st.sampled_from([1, 2, 5, 100])
+sizes = st.sampled_from([1, 1, 2, 5, 100])
 
 
-@examples(120)
-@given(scene=scenes(), cuts=cuts, size=sizes)
+@examples(200)
+@given(scene=any_scenes, arriving=sizes, drained=sizes)
 def test_any_order_and_any_batching_end_as_the_oracle_says(
-    engine: Engine, scene: Scene, cuts: list[int], size: int
+    engine: Engine, scene: Scene, arriving: int, drained: int
 ) -> None:
     instance = Instance(engine).open(scene)
     before = instance.rows()
-    for batch in batches(scene.deliveries, cuts):
+    for batch in batches(scene.deliveries, arriving):
         instance.arrive(batch)
-        instance.drain(size)
+        instance.drain(drained)
         after = instance.rows()
         assert after[: len(before)] == before
         before = after
@@ -40,7 +40,7 @@ def test_any_order_and_any_batching_end_as_the_oracle_says(
 
 
 @examples(30)
-@given(scene=scenes())
+@given(scene=any_scenes)
 def test_statements_in_their_own_order_end_where_any_order_ends(engine: Engine, scene: Scene) -> None:
     shuffled = Instance(engine).open(scene)
     shuffled.arrive(scene.deliveries)
@@ -54,7 +54,7 @@ def test_statements_in_their_own_order_end_where_any_order_ends(engine: Engine, 
 
 
 @examples(30)
-@given(scene=scenes(), seed=st.randoms(use_true_random=False))
+@given(scene=any_scenes, seed=st.randoms(use_true_random=False))
 def test_to_deliver_everything_again_changes_nothing(engine: Engine, scene: Scene, seed: random.Random) -> None:
     instance = Instance(engine).open(scene)
     instance.arrive(scene.deliveries)
@@ -66,3 +66,39 @@ def test_to_deliver_everything_again_changes_nothing(engine: Engine, scene: Scen
         instance.arrive([replace(delivery, received=LATER)])
     instance.drain()
     assert instance.rows() == before
+
+
+@examples(40)
+@given(scene=any_scenes, known=st.integers(0, 20))
+def test_rules_that_come_after_the_statements_end_where_rules_that_were_there_end(
+    engine: Engine, scene: Scene, known: int
+) -> None:
+    drafts = replace(scene, rules=[rule | {"status": "draft"} for rule in scene.rules])
+    instance = Instance(engine).open(drafts)
+    instance.arrive(scene.deliveries[:known])
+    instance.drain()
+    instance.apply(scene, APPLIED)
+    instance.arrive(scene.deliveries[known:])
+    instance.drain()
+    catch_up(engine, lambda _: None)
+    assert instance.standing() == expected(scene)
+    assert verify(engine).differences == []
+
+
+@examples(40)
+@given(scene=any_scenes, place=st.sampled_from(PLACES), clock=clocks)
+def test_a_rule_that_is_retired_keeps_what_it_gave_and_gives_nothing_for_what_happens_later(
+    engine: Engine, scene: Scene, place: tuple[int, int], clock: Clock
+) -> None:
+    moment = clock.moment(*place)
+    live = replace(scene, rules=[rule | {"status": "live"} for rule in scene.rules])
+    gone = replace(scene, rules=[rule | {"status": "retired", "retired_at": moment} for rule in scene.rules])
+    before = [delivery for delivery in scene.deliveries if oracle.fact("", delivery).happened < moment]
+    instance = Instance(engine).open(live)
+    instance.arrive(before)
+    instance.drain()
+    instance.apply(gone, moment)
+    instance.arrive(scene.deliveries)
+    instance.drain()
+    assert instance.standing() == expected(gone)
+    assert verify(engine).differences == []

@@ -1,0 +1,274 @@
+"""How matches become awards: each kind by numbers that can be followed by hand."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from service.core.evaluate import setting
+from service.core.kinds import KINDS, progress
+from service.core.matching import Match
+from service.core.windows import zone
+from tests.written import Json, awards, days, evaluated, moment, numbered, points, refusals, rule, said
+
+# --- each -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_match_gives_under_the_id_of_its_statement() -> None:
+    assert awards("{}", days(1, 2)) == ["101 on 01-01: 10 points", "102 on 01-02: 10 points"]
+
+
+def test_matches_outside_the_life_give_nothing() -> None:
+    life = "{from: 2026-01-02, until: 2026-01-03}"
+    assert awards(life, days(1, 2, 3, 4)) == ["102 on 01-02: 10 points", "103 on 01-03: 10 points"]
+    assert refusals(life, days(1, 2, 3, 4)) == {101: "outside the rule's life", 104: "outside the rule's life"}
+
+
+def test_a_life_is_whole_days_in_the_zone() -> None:
+    edges = ("2026-03-28T22:59:59", "2026-03-28T23:00:00", "2026-03-29T21:59:59", "2026-03-29T22:00:00")
+    statements = [said(n, at) for n, at in enumerate(edges)]
+    one_day = "{from: 2026-03-29, until: 2026-03-29%s}"
+    assert [key[0] for key in awards(one_day % ", time_zone: Europe/Berlin", statements)] == ["1", "2"]
+    assert [key[0] for key in awards(one_day % "", statements, zone="Europe/Berlin")] == ["1", "2"]
+
+
+def test_once_per_counts_the_earliest_only() -> None:
+    again = [*days(5, thing="same"), *days(3, thing="same"), *days(4, thing="other"), *days(9, thing="same")]
+    assert awards("once_per: [object]", again) == ["103 on 01-03: 10 points", "104 on 01-04: 10 points"]
+    already = "once per object: already counted for an earlier statement"
+    assert refusals("once_per: [object]", again) == {105: already, 109: already}
+
+
+def test_once_per_looks_at_history_before_the_life() -> None:
+    assert awards("{once_per: [object], from: 2026-01-05}", days(1, 7, thing="same")) == []
+
+
+# --- count ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_count_gives_once_at_the_match_that_reaches_it() -> None:
+    assert awards("count: {reach: 3}", days(1, 2, 3, 4, 5, 6, 7)) == ["1 on 01-03: 10 points"]
+
+
+def test_an_award_stands_on_the_matches_it_counted() -> None:
+    (award,) = evaluated(
+        "count: {reach: 3, different: object}", [*days(1, thing="a"), *days(2, thing="a"), *days(3, 4)]
+    ).awards
+    assert award.statements == tuple(numbered(n) for n in (102, 103, 104))
+    assert award.reason == "3 of 3 with a different object"
+
+
+def test_different_counts_values_and_not_matches() -> None:
+    five = "count: {reach: 5, different: object, within: 90 days}"
+    same = days(*range(1, 20), thing="same")
+    assert awards(five, same) == []
+    assert awards(five, [*same, *days(20, 21, 22, 23)]) == ["1 on 01-23: 10 points"]
+
+
+def test_of_equal_values_the_latest_counts_for_a_rolling_window() -> None:
+    statements = [*days(1, thing="a"), *days(10, thing="a"), *days(12, thing="b")]
+    assert awards("count: {reach: 2, different: object, within: 3 days}", statements) == ["1 on 01-12: 10 points"]
+
+
+def test_a_rolling_window_includes_its_bound() -> None:
+    edges = [said(1, "2026-01-01T12:00:00"), said(2, "2026-01-02T12:00:00")]
+    assert points("count: {reach: 2, within: 24 hours}", edges) == 10
+    edges[1] = said(2, "2026-01-02T12:00:01")
+    assert points("count: {reach: 2, within: 24 hours}", edges) == 0
+
+
+def test_a_month_before_is_clipped_so_a_match_may_come_inside_again() -> None:
+    one, outside, inside = said(1, "2026-02-28T01:00"), said(2, "2026-03-28T02:00"), said(3, "2026-03-31T01:00")
+    month = "count: {reach: 2, within: 1 month}"
+    assert points(month, [one, outside]) == 0
+    assert points(month, [one, inside]) == 10
+    assert points("count: {reach: 3, within: 1 month}", [one, outside, inside]) == 10
+
+
+def test_repeat_starts_over_and_uses_a_match_once() -> None:
+    assert awards("count: {reach: 2, repeat: true}", days(1, 2, 3, 4, 5)) == [
+        "1 on 01-02: 10 points",
+        "2 on 01-04: 10 points",
+    ]
+    again = "count: {reach: 2, within: 3 days, repeat: true}"
+    assert awards(again, days(1, 2, 4, 9, 10)) == ["1 on 01-02: 10 points", "2 on 01-10: 10 points"]
+
+
+def test_a_count_in_a_calendar_period_looks_at_that_period_only() -> None:
+    weekly = "count: {reach: 3, within: {calendar: week}, repeat: true}"
+    # 2026-01-05 is a Monday
+    assert awards(weekly, days(3, 4, 5, 6, 11, 12)) == ["1 on 01-11: 10 points"]
+    assert awards(weekly, days(5, 6, 7, 8, 9, 10, 12)) == ["1 on 01-07: 10 points", "2 on 01-10: 10 points"]
+
+
+def test_a_calendar_period_is_one_of_the_zone() -> None:
+    late = [said(1, "2026-01-01T22:00:00"), said(2, "2026-01-01T23:30:00")]
+    daily = "count: {reach: 2, within: {calendar: day}}"
+    assert points(daily, late) == 10
+    assert points(daily, late, zone="Europe/Berlin") == 0
+
+
+def test_tiers_of_a_count_are_given_once_each() -> None:
+    tiers = "{count: {}, give: [{at: 2, points: 20}, {at: 4, points: 40, badge: keen}]}"
+    assert awards(tiers, days(1, 2, 3, 4, 5, 6, 7, 8)) == [
+        "2 on 01-02: 20 points",
+        "4 on 01-04: 40 points 1 badge:keen",
+    ]
+
+
+def test_tiers_that_are_reached_together_are_given_together() -> None:
+    tiers = "{count: {}, from: 2026-01-04, give: [{at: 2, points: 20}, {at: 3, points: 30}, {at: 9, points: 90}]}"
+    assert sorted(awards(tiers, days(1, 2, 3, 4))) == ["2 on 01-04: 20 points", "3 on 01-04: 30 points"]
+
+
+def test_what_was_reached_before_the_life_is_given_at_the_first_match_in_it_if_it_still_holds() -> None:
+    assert awards("{count: {reach: 3}, from: 2026-01-05}", days(1, 2, 3, 9)) == ["1 on 01-09: 10 points"]
+    assert awards("{count: {reach: 3, within: 6 days}, from: 2026-01-05}", days(1, 2, 3, 9)) == []
+    assert awards("{count: {reach: 3, within: 6 days}, from: 2026-01-05}", days(1, 2, 3, 8)) == [
+        "1 on 01-08: 10 points"
+    ]
+
+
+def test_a_repeating_count_uses_nothing_before_the_life() -> None:
+    late = "{count: {reach: 2, repeat: true}, from: 2026-01-05}"
+    assert awards(late, days(1, 2, 3, 6, 7, 8)) == ["1 on 01-06: 10 points", "2 on 01-08: 10 points"]
+
+
+# --- streak -----------------------------------------------------------------------------------------------------------
+
+WEEKS = "{streak: {every: week%s}, give: [{at: 2, points: 20}, {at: 4, points: 40%s}]}"
+
+
+def weeks(*numbers: int) -> list[Json]:
+    """A statement in each of these weeks of 2026; week 1 begins on 2025-12-29."""
+    start = datetime(2025, 12, 29, 12, tzinfo=UTC)
+    return [said(n, (start + timedelta(weeks=n - 1)).isoformat()) for n in numbers]
+
+
+def test_a_tier_of_a_streak_is_earned_in_the_period_that_reaches_it() -> None:
+    assert awards(WEEKS % ("", ""), weeks(1, 2, 3, 4, 5, 6)) == ["2 on 01-05: 20 points", "4 on 01-19: 40 points"]
+
+
+def test_more_matches_in_a_period_are_one() -> None:
+    assert awards("{streak: {every: week}, give: [{at: 2, points: 20}]}", days(5, 6, 7, 8, 9, 10, 11)) == []
+
+
+def test_a_broken_streak_starts_at_one_and_a_tier_is_earned_once() -> None:
+    assert awards(WEEKS % ("", ""), weeks(1, 2, 4, 5, 6, 7)) == ["2 on 01-05: 20 points", "4 on 02-09: 40 points"]
+
+
+def test_a_tier_that_can_be_earned_again_has_another_key_every_time() -> None:
+    again = "{streak: {every: week}, give: [{at: 2, points: 20, again: true}]}"
+    assert awards(again, weeks(1, 2, 3, 5, 6, 8, 9)) == [
+        "2 on 01-05: 20 points",
+        "2#2 on 02-02: 20 points",
+        "2#3 on 02-23: 20 points",
+    ]
+
+
+def test_a_forgiven_week_keeps_the_run_and_does_not_add_to_it() -> None:
+    forgiving = WEEKS % (", forgive: {missed: 1, per: quarter}", "")
+    assert awards(forgiving, weeks(1, 3, 4, 5)) == ["2 on 01-12: 20 points", "4 on 01-26: 40 points"]
+
+
+def test_a_missed_week_belongs_to_the_quarter_of_its_monday() -> None:
+    forgiving = "{streak: {every: week, forgive: {missed: 1, per: quarter}}, give: [{at: 3, points: 30}]}"
+    # week 1 begins in 2025-Q4, week 14 on 2026-03-30 in Q1, week 15 in Q2
+    assert points(forgiving, weeks(12, 14, 16)) == 30
+    assert points(forgiving, weeks(11, 13, 15)) == 0
+
+
+def test_a_gap_that_cannot_be_forgiven_as_a_whole_breaks_the_run_and_uses_nothing() -> None:
+    forgiving = "{streak: {every: week, forgive: {missed: 1, per: quarter}}, give: [{at: 3, points: 30}]}"
+    assert awards(forgiving, weeks(2, 5, 7, 8)) == ["3 on 02-16: 30 points"]
+
+
+def test_forgiveness_stays_used_whatever_run_it_was() -> None:
+    forgiving = "{streak: {every: week, forgive: {missed: 1, per: quarter}}, give: [{at: 3, points: 30}]}"
+    # week 3 is forgiven, the run breaks in weeks 5 and 6, and week 8 cannot be forgiven any more
+    assert awards(forgiving, weeks(2, 4, 7, 9, 10)) == []
+
+
+def test_a_tier_is_earned_at_the_first_match_in_the_life_at_which_the_run_is_long_enough() -> None:
+    late = "{streak: {every: week}, from: 2026-01-21, give: [{at: 2, points: 20}]}"
+    assert awards(late, [*weeks(1, 2, 3, 4), *days(22)]) == ["2 on 01-22: 20 points"]
+
+
+@pytest.mark.parametrize(("every", "step"), [("day", 1), ("month", 31), ("quarter", 92), ("year", 366)])
+def test_a_streak_counts_periods_of_any_length(every: str, step: int) -> None:
+    start = datetime(2024, 1, 1, 12, tzinfo=UTC)
+    statements = [said(n, (start + timedelta(days=n * step)).isoformat()) for n in range(4)]
+    assert points(f"{{streak: {{every: {every}}}, give: [{{at: 4, points: 40}}]}}", statements) == 40
+
+
+def test_days_of_a_streak_are_those_of_the_zone() -> None:
+    nights = [said(1, "2026-01-01T23:30:00"), said(2, "2026-01-02T00:30:00")]
+    two = "{streak: {every: day}, give: [{at: 2, points: 20}]}"
+    assert points(two, nights) == 20
+    assert points(two, nights, zone="Europe/Berlin") == 0
+
+
+# --- progress ---------------------------------------------------------------------------------------------------------
+
+
+def done(written: str, statements: list[Json], now: str) -> tuple[int, int]:
+    ((_, told),) = evaluated(written, statements, now=now).progress.items()
+    return told
+
+
+@pytest.mark.parametrize(
+    ("written", "now", "told"),
+    [
+        ("count: {reach: 5}", "2026-01-09", (3, 5)),
+        ("count: {reach: 2}", "2026-01-09", (2, 2)),
+        ("count: {reach: 5, within: 7 days}", "2026-01-09", (2, 5)),
+        ("count: {reach: 5, within: 7 days}", "2027-01-09", (0, 5)),
+        ("count: {reach: 5, within: {calendar: month}}", "2026-01-31", (3, 5)),
+        ("count: {reach: 5, within: {calendar: month}}", "2026-02-01", (0, 5)),
+        ("count: {reach: 2, repeat: true}", "2026-01-09", (1, 2)),
+        ("{count: {}, give: [{at: 2, points: 2}, {at: 4, points: 4}]}", "2026-01-09", (3, 4)),
+        ("{streak: {every: day}, give: [{at: 2, points: 2}, {at: 7, points: 7}]}", "2026-01-03", (3, 7)),
+        ("{streak: {every: day}, give: [{at: 2, points: 2}, {at: 7, points: 7}]}", "2026-01-04", (3, 7)),
+        ("{streak: {every: day}, give: [{at: 2, points: 2}, {at: 7, points: 7}]}", "2026-01-05", (0, 2)),
+        ("{streak: {every: day}, give: [{at: 2, points: 2}, {at: 3, points: 3}]}", "2026-01-03", (3, 3)),
+    ],
+)
+def test_progress_is_told_as_of_now(written: str, now: str, told: tuple[int, int]) -> None:
+    assert done(written, days(1, 2, 3), now) == told
+
+
+def test_a_rule_that_gives_for_each_match_has_no_progress() -> None:
+    assert evaluated("{}", days(1)).progress == {}
+
+
+def test_whoever_has_no_match_is_at_the_beginning() -> None:
+    for written in ("count: {reach: 5}", "{streak: {every: day}, give: [{at: 5, points: 5}]}"):
+        assert progress(setting(rule(written), zone("UTC")), None, moment("2026-01-01")) == (0, 5)
+
+
+# --- states -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "count: {reach: 5}",
+        "count: {reach: 5, repeat: true}",
+        "count: {reach: 5, different: object}",
+        "count: {reach: 500, within: 2 days}",
+        "count: {reach: 5, different: object, within: 90 days}",
+        "{count: {reach: 5, different: object}, from: 2090-01-01}",
+        "count: {reach: 500, within: {calendar: day}}",
+        "{count: {within: 1 day}, give: [{at: 2, points: 2}, {at: 400, points: 4}]}",
+        "{streak: {every: day, forgive: {missed: 1, per: week}}, give: [{at: 2, points: 2, again: true}]}",
+        "{streak: {every: week, forgive: {missed: 3, per: month}}, give: [{at: 2, points: 2}]}",
+    ],
+)
+def test_a_state_does_not_grow_with_history(written: str) -> None:
+    here = setting(rule(written), zone("Europe/Berlin"))
+    fold, state, start = KINDS[type(here.rule.kind)][0], None, datetime(2020, 1, 1, tzinfo=UTC)
+    for number in range(3000):
+        happened = start + timedelta(hours=17 * number)
+        match = Match(1, happened, numbered(number), None, f"https://example.com/{number % 1000}")
+        state, _ = fold(here, state, match)
+        assert len(msgspec.msgpack.encode(state)) < 800

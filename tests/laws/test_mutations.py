@@ -1,0 +1,384 @@
+"""The laws are worth something: each of these faults, put into the core on purpose, is noticed in a bounded search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from msgspec.structs import replace
+
+from service.core import evaluate, kinds, limits, matching, statement, windows
+from service.core.evaluate import State, Step
+from service.core.kinds import Earned, Setting
+from service.core.matching import Match
+from service.core.rule import Count, Measures, Streak
+from tests.laws import oracle
+from tests.laws.histories import Scene, scenes
+from tests.laws.test_evaluate import awards
+
+Patch = pytest.MonkeyPatch
+SEARCH = settings(
+    max_examples=2000,
+    phases=[Phase.generate],
+    database=None,
+    deadline=None,
+    derandomize=True,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+class Noticed(Exception):
+    """The service and the oracle do not say the same."""
+
+
+def check(scene: Scene) -> None:
+    if awards(scene) != oracle.awards(scene.rules, scene.deliveries, scene.world):
+        raise Noticed
+
+
+# --- faults in what counts -------------------------------------------------------------------------------------------
+
+
+def a_hashed_address_is_somebody_else(patch: Patch) -> None:
+    def identifier(agent: Any) -> str | None:
+        return f"hash:{agent.mbox_sha1sum}" if agent.mbox_sha1sum else statement.identifier(agent)
+
+    patch.setattr(matching, "identifier", identifier)
+
+
+def only_the_first_of_a_group_receives(patch: Patch) -> None:
+    patch.setattr(matching, "members", lambda agent: statement.members(agent)[:1])
+
+
+def event_time_may_be_after_it_was_stored(patch: Patch) -> None:
+    read = statement.read
+
+    def trusting(raw: bytes, *rest: Any) -> statement.Fact:
+        fact = read(raw, *rest)
+        return replace(fact, happened=statement.moment(fact.statement.timestamp, "") or fact.happened)
+
+    patch.setattr(statement, "read", trusting)
+
+
+def a_void_can_be_voided(patch: Patch) -> None:
+    standing = evaluate.standing
+
+    def twice(facts: Iterable[Any]) -> list[Any]:
+        known = list(facts)
+        voided = {fact.statement.voids for fact in known}
+        return standing([fact for fact in known if fact.statement.voids is None or fact.id not in voided])
+
+    patch.setattr(evaluate, "standing", twice)
+
+
+@dataclass
+class Remaining:
+    """Lets voided statements through to the folds, where `silent` decides what is left of them."""
+
+    patch: Patch
+    silent: Callable[[Setting, State, Step], Step]
+
+    def apply(self) -> None:
+        standing, advance = evaluate.standing, evaluate.advance
+        voided: set[UUID | None] = set()
+
+        def everything(facts: Iterable[Any]) -> list[Any]:
+            known = list({fact.id: fact for fact in reversed(list(facts))}.values())
+            voided.clear()
+            voided.update(fact.statement.voids for fact in known)
+            return [fact for fact in known if fact.id in voided or fact in standing(known)]
+
+        def step(setting: Setting, state: State, match: Match, repeated: bool = False) -> Step:
+            taken = advance(setting, state, match, repeated)
+            return self.silent(setting, state, taken) if match.statement in voided else taken
+
+        self.patch.setattr(evaluate, "standing", everything)
+        self.patch.setattr(evaluate, "advance", step)
+
+
+def a_voided_match_still_counts_for_once_per(patch: Patch) -> None:
+    Remaining(patch, lambda setting, state, taken: Step(state)).apply()
+
+
+def a_voided_award_still_uses_its_cap(patch: Patch) -> None:
+    Remaining(patch, lambda setting, state, taken: Step(State(state.kind, taken.state.used))).apply()
+
+
+# --- faults in what matches ------------------------------------------------------------------------------------------
+
+
+def at_least_means_more_than(patch: Patch) -> None:
+    measures = matching.PREDICATES[Measures]
+
+    def strict(condition: Any) -> Any:
+        return measures(replace(condition, more_than=condition.at_least))
+
+    patch.setitem(matching.PREDICATES, Measures, strict)
+
+
+def the_recipient_stands_for_the_whole_group(patch: Patch) -> None:
+    def same(cast: Any, pair: Any, to: str, learner: int) -> bool:
+        return not set(cast[pair[0]]).isdisjoint(cast[pair[1]])
+
+    patch.setattr(matching, "_same", same)
+
+
+def what_is_missing_is_different_each_time(patch: Patch) -> None:
+    value = matching._value
+
+    def unique(name: str, fact: Any, *rest: Any) -> str | None:
+        return value(name, fact, *rest) or f"none, in {fact.id}"
+
+    patch.setattr(matching, "_value", unique)
+
+
+# --- faults in the order ---------------------------------------------------------------------------------------------
+
+
+def folding(patch: Patch, order: Callable[[Match], Any], latest: bool = False) -> None:
+    """Replaces the fold: another order, or of the `once_per` values the latest instead of the earliest."""
+
+    def fold(setting: Setting, found: Iterable[Match]) -> Step:
+        ordered = sorted(found, key=order)
+        state = State()
+        given: list[Any] = []
+        refused: list[Any] = []
+        for place, match in enumerate(ordered):
+            others = ordered[place + 1 :] if latest else ordered[:place]
+            repeated = match.once is not None and match.once in [other.once for other in others]
+            step = evaluate.advance(setting, state, match, repeated)
+            state = step.state
+            given += step.awards
+            refused += step.refusals
+        return Step(state, tuple(given), tuple(refused))
+
+    patch.setattr(evaluate, "fold", fold)
+
+
+def ties_in_time_break_by_arrival(patch: Patch) -> None:
+    folding(patch, lambda match: match.happened)
+
+
+def once_per_keeps_the_latest(patch: Patch) -> None:
+    folding(patch, lambda match: (match.happened, match.statement.bytes), latest=True)
+
+
+# --- faults in the kinds ---------------------------------------------------------------------------------------------
+
+
+def the_bound_of_a_window_is_outside(patch: Patch) -> None:
+    before = windows.before
+    patch.setattr(windows, "before", lambda *of: before(*of) + timedelta(microseconds=1))
+
+
+def a_month_is_thirty_days(patch: Patch) -> None:
+    before = windows.before
+    days = {"months": 30, "years": 365}
+
+    def fixed(moment: Any, duration: Any, zone: ZoneInfo) -> Any:
+        if duration.unit in days:
+            return moment - timedelta(days=days[duration.unit] * duration.amount)
+        return before(moment, duration, zone)
+
+    patch.setattr(windows, "before", fixed)
+
+
+def counting(patch: Patch, change: Callable[[Setting, Any, Match, Any, Any], Any]) -> None:
+    """Puts `change` (setting, state before, match, state after, earned) -> (state, earned) behind the count."""
+    fold, type_ = kinds.KINDS[Count]
+
+    def changed(setting: Setting, state: Any, match: Match) -> Any:
+        return change(setting, state, match, *fold(setting, state, match))
+
+    patch.setitem(kinds.KINDS, Count, (changed, type_))
+
+
+def repeat_uses_a_match_again(patch: Patch) -> None:
+    def again(setting: Setting, before: Any, match: Match, after: Any, earned: Any) -> Any:
+        last = kinds.Counted(match.different, match.happened, match.statement)
+        reused = setting.rule.kind.repeat and earned  # type: ignore[union-attr]
+        return (replace(after, counted=(last,)) if reused else after), earned
+
+    counting(patch, again)
+
+
+def what_was_before_from_is_forgotten(patch: Patch) -> None:
+    def forget(setting: Setting, before: Any, match: Match, after: Any, earned: Any) -> Any:
+        return (after if setting.alive(match.happened) else before), earned
+
+    counting(patch, forget)
+
+
+def a_count_gives_only_at_a_new_value(patch: Patch) -> None:
+    """What was reached before `from` would then wait for a value that has not been seen."""
+
+    def new(setting: Setting, before: Any, match: Match, after: Any, earned: Any) -> Any:
+        seen = before is not None and match.different in [one.value for one in before.counted]
+        return (before, ()) if seen and match.different is not None else (after, earned)
+
+    counting(patch, new)
+
+
+def forgiving(patch: Patch, change: Callable[[Any, Any, int], tuple[Any, Any, int]]) -> None:
+    forgiven = kinds._forgiven
+    patch.setattr(kinds, "_forgiven", lambda *of: forgiven(*change(*of)))
+
+
+def a_streak_forgives_one_more(patch: Patch) -> None:
+    def more(kind: Streak, state: Any, period: int) -> Any:
+        forgive = kind.forgive and replace(kind.forgive, missed=kind.forgive.missed + 1)
+        return replace(kind, forgive=forgive), state, period
+
+    forgiving(patch, more)
+
+
+def a_streak_forgets_what_it_forgave(patch: Patch) -> None:
+    forgiving(patch, lambda kind, state, period: (kind, replace(state, forgiven=()), period))
+
+
+def a_forgiven_period_adds_to_the_run(patch: Patch) -> None:
+    lengthened = kinds._lengthened
+
+    def adding(kind: Streak, state: Any, period: int, tiers: int) -> Any:
+        after = lengthened(kind, state, period, tiers)
+        kept = state is not None and after.run == state.run + 1
+        return replace(after, run=state.run + period - state.last) if kept else after
+
+    patch.setattr(kinds, "_lengthened", adding)
+
+
+def every_run_earns_every_tier(patch: Patch) -> None:
+    fold, type_ = kinds.KINDS[Streak]
+
+    def generous(setting: Setting, state: Any, match: Match) -> Any:
+        give = tuple(replace(grant, again=True) for grant in setting.rule.give)
+        return fold(replace(setting, rule=replace(setting.rule, give=give)), state, match)
+
+    patch.setitem(kinds.KINDS, Streak, (generous, type_))
+
+
+def the_last_day_of_a_life_is_outside(patch: Patch) -> None:
+    patch.setattr(windows, "end_of_day", windows.start_of_day)
+
+
+def weeks_begin_on_sunday(patch: Patch) -> None:
+    sunday = windows.WINDOWS["week"]._replace(of=lambda day: day.toordinal() // 7)
+    patch.setitem(windows.WINDOWS, "week", sunday)
+
+
+def days_are_those_of_utc(patch: Patch) -> None:
+    index = windows.index
+    patch.setattr(windows, "index", lambda period, moment, zone: index(period, moment, ZoneInfo("UTC")))
+
+
+# --- faults in the limits --------------------------------------------------------------------------------------------
+
+
+def limiting(patch: Patch, change: Callable[..., Any]) -> None:
+    """Puts `change` (paid, setting, used, match, earned) in the place of the limits."""
+    paid = limits.paid
+    patch.setattr(limits, "paid", lambda *of: change(paid, *of))
+
+
+def a_cap_on_points_withholds_the_badge(patch: Patch) -> None:
+    def strict(paid: Any, setting: Setting, used: Any, match: Match, earned: Earned) -> Any:
+        after, left, clause = paid(setting, used, match, earned)
+        return (
+            (used, None, "") if left is not None and earned.grant.points and not left.points else (after, left, clause)
+        )
+
+    limiting(patch, strict)
+
+
+def a_cap_is_all_or_nothing(patch: Patch) -> None:
+    def strict(paid: Any, setting: Setting, used: Any, match: Match, earned: Earned) -> Any:
+        after, left, clause = paid(setting, used, match, earned)
+        less = left is not None and left.points != earned.grant.points
+        return (used, None, "") if less and not earned.grant.badge else (after, left, clause)
+
+    limiting(patch, strict)
+
+
+def a_refused_award_uses_the_cap(patch: Patch) -> None:
+    def counted(paid: Any, setting: Setting, used: Any, match: Match, earned: Earned) -> Any:
+        bare = replace(setting.rule, limits=tuple(replace(limit, awards=None) for limit in setting.rule.limits))
+        after, left, clause = paid(setting, used, match, earned)
+        return (after if left else paid(replace(setting, rule=bare), used, match, earned)[0]), left, clause
+
+    limiting(patch, counted)
+
+
+def from_each_is_from_all(patch: Patch) -> None:
+    patch.setattr(limits, "_counterparts", lambda setting, match: [""] * len(setting.rule.limits))
+
+
+def a_refused_award_has_not_used_its_matches(patch: Patch) -> None:
+    advance = evaluate.advance
+
+    def sparing(setting: Setting, state: State, match: Match, repeated: bool = False) -> Step:
+        step = advance(setting, state, match, repeated)
+        refused = bool(step.refusals) and not repeated and setting.alive(match.happened)
+        return replace_state(step, state) if refused else step
+
+    def replace_state(step: Step, state: State) -> Step:
+        return step._replace(state=State(state.kind, step.state.used))
+
+    patch.setattr(evaluate, "advance", sparing)
+
+
+FAULTS: dict[str, list[Any]] = {
+    "": [
+        a_hashed_address_is_somebody_else,
+        only_the_first_of_a_group_receives,
+        event_time_may_be_after_it_was_stored,
+        a_void_can_be_voided,
+        a_voided_match_still_counts_for_once_per,
+        a_voided_award_still_uses_its_cap,
+        at_least_means_more_than,
+        the_recipient_stands_for_the_whole_group,
+        what_is_missing_is_different_each_time,
+        ties_in_time_break_by_arrival,
+        once_per_keeps_the_latest,
+        the_last_day_of_a_life_is_outside,
+        weeks_begin_on_sunday,
+        days_are_those_of_utc,
+    ],
+    "count": [
+        the_bound_of_a_window_is_outside,
+        a_month_is_thirty_days,
+        repeat_uses_a_match_again,
+        what_was_before_from_is_forgotten,
+        a_count_gives_only_at_a_new_value,
+        a_refused_award_has_not_used_its_matches,
+    ],
+    "streak": [
+        a_streak_forgives_one_more,
+        a_streak_forgets_what_it_forgave,
+        a_forgiven_period_adds_to_the_run,
+        every_run_earns_every_tier,
+    ],
+    "each": [
+        a_cap_on_points_withholds_the_badge,
+        a_cap_is_all_or_nothing,
+        a_refused_award_uses_the_cap,
+        from_each_is_from_all,
+    ],
+}
+"""By the kind of rule that shows them; any rule, where none is named."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [pytest.param(kind, fault, id=fault.__name__) for kind, faults in FAULTS.items() for fault in faults],
+)
+def test_a_fault_is_noticed(kind: str, fault: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    fault(monkeypatch)
+    with pytest.raises(Noticed):
+        SEARCH(given(scenes(plain=kind))(check))()

@@ -1,0 +1,422 @@
+"""Evaluating what has come in, on a real database: who is who, what counts, and what is undone."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import Connection, Engine, event
+
+from service.drain import Drain
+from service.store.tables import metadata
+from tests.at_work import NOW, AtWork
+from tests.written import Json, agent, days, group, moment, numbered, said, void
+
+
+@pytest.fixture
+def here(engine: Engine) -> AtWork:
+    return AtWork(engine)
+
+
+# --- who is who -------------------------------------------------------------------------------------------------------
+
+
+def hashed(name: str) -> Json:
+    return {"mbox_sha1sum": hashlib.sha1(f"mailto:{name}@example.com".encode()).hexdigest()}
+
+
+def test_an_mbox_and_its_hash_are_one_learner_whichever_comes_first(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(
+        said(1, who=agent("ann")), said(2, who=hashed("ann")), said(3, who=hashed("bob")), said(4, who=agent("bob"))
+    )
+    assert here.size("learner") == 2
+    assert here.points("ann") == here.points("bob") == 20
+
+
+def test_an_address_is_remembered_when_it_is_first_told(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1, who=hashed("ann")))
+    assert here.execute("SELECT mbox FROM identifier") == [(None,)]
+    here.take(said(2, who=agent("ann")))
+    assert here.execute("SELECT mbox FROM identifier") == [("ann@example.com",)]
+
+
+def test_openids_and_accounts_are_learners(here: AtWork) -> None:
+    here.apply("{}")
+    account = {"account": {"homePage": "https://example.com", "name": "ann"}}
+    here.take(said(1, who=account), said(2, who={"openid": "https://ann.example.com/"}), said(3, who=account))
+    keys = here.execute("SELECT key, amount FROM identifier JOIN total USING (learner) ORDER BY key")
+    assert keys == [("account:https://example.com ann", 20), ("openid:https://ann.example.com/", 10)]
+
+
+def test_an_identifier_of_any_length_is_a_learner(here: AtWork) -> None:
+    here.apply("{}")
+    letters = random.Random(1)
+    names = ["".join(chr(letters.randrange(0x10000, 0x20000)) for _ in range(length)) for length in (560, 600, 5000)]
+    here.take(
+        *(said(n, who={"account": {"homePage": "https://x.example", "name": name}}) for n, name in enumerate(names))
+    )
+    assert here.execute("SELECT amount FROM total") == [(10,)] * 3
+
+
+def test_each_member_of_a_group_receives_once(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1, who={"objectType": "Group", "member": [agent("ann"), hashed("ann"), agent("bob")]}))
+    assert (here.points("ann"), here.points("bob")) == (10, 10)
+
+
+def test_an_instructor_receives(here: AtWork) -> None:
+    here.apply("{to: instructor, unless: [{same: [instructor, actor]}]}")
+    here.take(said(1, context={"instructor": group("ann", "bob")}))
+    assert (here.points("ann"), here.points("bob")) == (0, 10)
+
+
+def test_whoever_is_named_is_a_learner_also_where_no_rule_looks(here: AtWork) -> None:
+    here.apply()
+    here.take(
+        said(
+            1, context={"instructor": agent("bob"), "team": group("cy")}, object={"objectType": "Agent", **agent("dee")}
+        )
+    )
+    assert here.execute("SELECT name FROM learner ORDER BY name") == [("Ann",), ("Bob",), ("Cy",), ("Dee",)]
+
+
+def test_a_learner_is_called_what_the_newest_statement_calls_them(here: AtWork) -> None:
+    here.apply()
+    names = {1: "Ann A.", 2: "Ann B.", 3: "Ann C.", 4: "Ann D."}
+    for number in (2, 1, 4, 3):
+        here.take(said(number, f"2026-01-0{number}", who={**agent("ann"), "name": names[number]}))
+    assert here.execute("SELECT name FROM learner") == [("Ann D.",)]
+
+
+def test_a_name_is_a_name_whatever_it_holds(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1, who={**agent("ann"), "name": "A\0" * 500}))
+    assert here.execute("SELECT name FROM learner") == [("A" * 200,)]
+    assert here.points("ann") == 10
+
+
+def test_a_drain_that_fails_remembers_nothing_that_was_not_committed(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1, who=hashed("ann")))
+    here.arrive(said(2, who=agent("ann")), said(3, who=agent("bob")))
+    drain = Drain(here.engine)
+    with here.engine.connect() as other, other.begin(), hurried(here.engine):
+        other.exec_driver_sql("SELECT FROM identifier FOR UPDATE")
+        with pytest.raises(LockNotAvailable):
+            drain()
+    assert drain().statements == 2
+    assert here.execute("SELECT name FROM learner ORDER BY name") == [("Ann",), ("Bob",)]
+    assert (here.points("ann"), here.points("bob")) == (20, 10)
+
+
+@contextmanager
+def hurried(engine: Engine) -> Iterator[None]:
+    """Lets no transaction that begins meanwhile wait long for a lock."""
+
+    def hurry(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+
+    event.listen(engine, "begin", hurry)
+    try:
+        yield
+    finally:
+        event.remove(engine, "begin", hurry)
+
+
+# --- what counts ------------------------------------------------------------------------------------------------------
+
+CAPPED = "{give: {points: 15}, limit: [{points: 50, per: day}], once_per: [object]}"
+FIVE = "{rule: five, count: {reach: 5, different: object, within: 90 days}, give: {badge: keen, points: 100}}"
+STREAK = "{rule: streak, streak: {every: day}, give: [{at: 2, points: 20}, {at: 4, points: 40, badge: steady}]}"
+BOARD = "{board: all-time, period: ever}"
+WEEKLY = "{board: weekly, period: week}"
+
+
+def test_points_are_paid_in_the_ledger_and_summed_up_everywhere(here: AtWork) -> None:
+    here.apply(CAPPED, BOARD, WEEKLY)
+    here.take(*(said(n, f"2026-01-05T{n:02}:00:00", thing=f"t{n}") for n in range(1, 6)))
+    assert here.ledger("ann") == [("points", 15), ("points", 15), ("points", 15), ("points", 5)]
+    assert here.points("ann") == 50
+    assert here.execute("SELECT DISTINCT points, reached FROM score") == [(50, moment("2026-01-05T04:00:00"))]
+    assert here.size("score") == 2
+
+
+def test_a_badge_that_is_earned_is_offered(here: AtWork) -> None:
+    here.apply(FIVE)
+    here.take(*days(1, 2, 3, 4))
+    assert here.badges("ann") == []
+    here.take(*days(5))
+    assert here.badges("ann") == ["keen"]
+    assert here.ledger("ann") == [("points", 100), ("badge:keen", 1)]
+
+
+def test_a_statement_that_nobody_honours_is_taken_and_gives_nothing(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1, verb="https://example.com/verbs/looked-at"))
+    assert (here.size("inbox"), here.size("entry"), here.size("outbox")) == (0, 0, 0)
+
+
+def test_a_rule_on_trial_pays_nothing(here: AtWork) -> None:
+    here.apply("{status: trial}", "{rule: five, status: trial, count: {reach: 5}, give: {badge: keen}}")
+    here.take(*days(1, 2, 3, 4, 5))
+    assert (here.size("entry"), here.badges("ann")) == (0, [])
+
+
+def test_a_draft_is_not_evaluated(here: AtWork) -> None:
+    here.apply("{status: draft}")
+    here.take(*days(1, 2))
+    assert (here.size("entry"), here.size("match")) == (0, 0)
+
+
+def test_a_repeat_is_evaluated_once(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1), said(1))
+    here.take(said(1))
+    assert here.points("ann") == 10
+
+
+def test_the_first_of_two_contents_counts(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1, who="ann"), said(1, who="bob"))
+    assert (here.points("ann"), here.size("learner")) == (10, 1)
+
+
+def test_a_late_statement_ends_where_its_time_would_have_put_it(here: AtWork) -> None:
+    here.apply(STREAK)
+    here.take(*days(1, 3, 4))
+    assert here.awards("ann") == {"streak 2 01-04 points": 20}
+    here.take(*days(2))
+    assert here.awards("ann") == {
+        "streak 2 01-02 points": 20,
+        "streak 4 01-04 points": 40,
+        "streak 4 01-04 badge:steady": 1,
+    }
+    assert here.ledger("ann")[:2] == [("points", 20), ("points", -20)]
+
+
+def test_a_statement_of_the_beginning_of_the_calendar_is_evaluated_in_every_zone(here: AtWork) -> None:
+    here.apply("{limit: [{points: 50, per: day}], once_per: [day]}", STREAK, BOARD, WEEKLY, zone="America/New_York")
+    here.take(said(1, "0001-01-01T00:00:00"), said(2, "0001-01-02T12:00:00"))
+    assert here.points("ann") == 40
+    assert here.differences() == []
+
+
+def test_an_event_in_the_future_happened_when_it_was_received(here: AtWork) -> None:
+    here.apply("{limit: [{points: 10, per: day}]}")
+    here.arrive(said(1, "2036-01-01"), said(2, "2037-01-01"), received=moment("2026-01-01"))
+    here.drain()
+    assert here.awards("ann") == {f"r {said(1)['id']} 01-01 points": 10}
+
+
+# --- voids ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_void_takes_back_what_was_given(here: AtWork) -> None:
+    here.apply(CAPPED, FIVE, BOARD)
+    here.take(*days(1, 2, 3, 4, 5))
+    assert (here.points("ann"), here.badges("ann")) == (175, ["keen"])
+    here.take(void(2, 103))
+    assert (here.points("ann"), here.badges("ann")) == (60, [])
+    assert here.execute("SELECT points FROM score") == [(60,)]
+    assert here.ledger("ann")[-3:] == [("points", -15), ("points", -100), ("badge:keen", -1)]
+
+
+def test_only_lines_are_added_and_they_say_what_they_correct(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1))
+    before = here.execute("SELECT * FROM entry")
+    here.take(void(2, 1))
+    assert here.execute("SELECT * FROM entry ORDER BY id")[:1] == before
+    assert here.execute("SELECT amount, corrects = (SELECT min(id) FROM entry), reason FROM entry ORDER BY id") == [
+        (10, None, None),
+        (-10, True, "counted again: no longer earned"),
+    ]
+
+
+def test_a_void_may_come_first(here: AtWork) -> None:
+    here.apply("{}", FIVE)
+    here.take(void(2, 101))
+    here.take(*days(1))
+    assert (here.size("entry"), here.size("match")) == (0, 0)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_a_void_may_come_with_its_target(here: AtWork, limit: int) -> None:
+    here.apply("{}", STREAK)
+    here.arrive(*days(1, 2), void(2, 101))
+    here.drain(limit)
+    assert (here.points("ann"), here.size("match")) == (10, 2)
+    assert here.differences() == []
+
+
+def test_a_void_cannot_be_voided(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1), void(2, 1), void(3, 2))
+    assert here.points("ann") == 0
+    here.take(void(5, 4))
+    here.take(void(4, 6))
+    here.take(said(6))
+    assert here.points("ann") == 0
+    assert here.differences() == []
+
+
+def test_a_void_frees_the_cap_and_what_counts_once(here: AtWork) -> None:
+    here.apply(CAPPED)
+    here.take(
+        *(said(n, f"2026-01-05T{n:02}:00:00", thing=f"t{n}") for n in range(1, 6)), said(9, "2026-01-06", thing="t1")
+    )
+    assert here.points("ann") == 50
+    here.take(void(20, 1))
+    assert here.points("ann") == 65
+    assert f"r {said(9)['id']} 01-06 points" in here.awards("ann")
+
+
+def test_voiding_twice_is_voiding_once(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(said(1))
+    here.take(void(2, 1), void(2, 1), void(3, 1))
+    assert here.ledger("ann") == [("points", 10), ("points", -10)]
+
+
+def test_a_void_of_what_never_comes_is_no_error(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(void(2, 1))
+    assert here.size("inbox") == 0
+
+
+def test_a_void_reaches_everybody_whom_its_target_honoured(here: AtWork) -> None:
+    here.apply("{}", "{rule: taught, to: instructor}")
+    here.take(said(1, who=group("ann", "bob"), context={"instructor": agent("cy")}), said(2, who="bob"))
+    here.take(void(3, 1))
+    assert [here.points(name) for name in ("ann", "bob", "cy")] == [0, 10, 0]
+
+
+# --- however it comes -------------------------------------------------------------------------------------------------
+
+
+def history(seed: int) -> list[Json]:
+    """Some hundred statements of five people over two months, with groups, teachers, voids and repeats."""
+    chance = random.Random(seed)
+    names = ("ann", "bob", "cy", "dee", "eve")
+    statements = [
+        said(
+            number,
+            (moment("2026-01-01") + timedelta(hours=chance.randrange(60 * 24))).isoformat(),
+            who=group(*chance.sample(names, 2)) if chance.random() < 0.2 else chance.choice(names),
+            thing=f"t{chance.randrange(12)}",
+            context={"instructor": agent(chance.choice(names))} if chance.random() < 0.5 else {},
+        )
+        for number in range(150)
+    ]
+    voids = [void(1000 + n, chance.randrange(170)) for n in range(25)]
+    statements += [*voids, void(2000, 1003), *chance.choices(statements, k=20)]
+    chance.shuffle(statements)
+    return statements
+
+
+TAUGHT = """
+rule: taught
+to: instructor
+unless: [{same: [instructor, actor]}]
+once_per: [actor, object]
+give: {points: 25}
+limit: [{points: 100, per: week}, {points: 50, per: month, from_each: actor}]
+"""
+RULES = (CAPPED, FIVE, STREAK, TAUGHT, BOARD, WEEKLY)
+
+
+def met(here: AtWork) -> None:
+    """Lets everybody be known in one order, so that numbers can be compared."""
+    for place, name in enumerate(("ann", "bob", "cy", "dee", "eve")):
+        here.take(said(5000 + place, who=name, verb="https://example.com/verbs/arrived"))
+
+
+def test_batches_of_any_size_end_the_same(here: AtWork) -> None:
+    ends = []
+    for limit in (1, 7, 2000):
+        wipe(here)
+        here.apply(*RULES)
+        met(here)
+        here.arrive(*history(1))
+        here.drain(limit)
+        ends.append(here.everything())
+        assert here.differences() == []
+    assert ends[0] == ends[1] == ends[2]
+
+
+def wipe(here: AtWork) -> None:
+    """A database as new, with its sources."""
+    tables = ", ".join(table for table in metadata.tables if table != "source")
+    here.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+
+
+def test_several_drains_at_once_end_where_one_does(here: AtWork) -> None:
+    here.apply(*RULES)
+    met(here)
+    for one in history(2):
+        here.arrive(one)
+    here.drain()
+    alone = here.everything()
+    wipe(here)
+    here.apply(*RULES)
+    met(here)
+    statements = history(2)
+
+    def work(part: int) -> int:
+        here.arrive(*statements[part::4])
+        return here.drain(5)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(work, range(4))) == 150 + 26
+    assert here.everything() == alone
+    assert here.differences() == []
+
+
+def test_a_drain_takes_no_more_than_its_limit_and_the_oldest_first(here: AtWork) -> None:
+    here.apply("{}")
+    for number in (9, 5, 7):
+        here.arrive(said(number))
+    assert Drain(here.engine)(2).statements == 2
+    assert here.execute("SELECT statement FROM inbox") == [(numbered(7),)]
+    assert here.drain() == 1
+    assert here.drain() == 0
+
+
+def test_a_drain_that_fails_has_done_nothing(here: AtWork) -> None:
+    here.apply("{}")
+    here.arrive(*days(1, 2))
+    here.execute("ALTER TABLE total ADD CONSTRAINT broken CHECK (amount < 20)")
+    with pytest.raises(Exception, match="broken"):
+        here.drain()
+    assert [here.size(table) for table in ("inbox", "match", "entry", "total", "outbox")] == [2, 0, 0, 0, 0]
+    here.execute("ALTER TABLE total DROP CONSTRAINT broken")
+    here.drain()
+    assert here.points("ann") == 20
+
+
+def test_what_changed_is_told_and_noted_until_it_is_shown(here: AtWork) -> None:
+    here.apply("{}", BOARD)
+    here.arrive(said(1), said(2, who="bob", received=NOW.isoformat()))
+    changed = Drain(here.engine)().changed
+    assert sorted((score.learner, score.points) for score in changed.scores) == [(1, 10), (2, 10)]
+    assert here.execute("SELECT id, learners FROM outbox") == [(changed.outbox, [1, 2])]
+
+
+def test_new_rules_are_taken_up_by_a_drain_that_has_run_before(here: AtWork) -> None:
+    drain = Drain(here.engine)
+    here.apply("{}")
+    here.arrive(said(1))
+    drain()
+    here.apply("{rule: other, give: {points: 7}}", "{}")
+    here.count_again()
+    here.arrive(said(2))
+    drain()
+    assert here.points("ann") == 10 + 10 + 7 + 7
