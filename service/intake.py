@@ -11,13 +11,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from psycopg import OperationalError
 from sqlalchemy import Engine
 
 from service.store import intake
-from service.store.engine import driver
-from service.store.intake import Row
+from service.store.engine import Driver, dedicated
+from service.store.intake import Row, Stored
 
 GATHER_SECONDS = 0.002
 """How long a transaction waits for more requests; about what a commit takes."""
@@ -50,6 +52,7 @@ class Intake:
         self._waiting: deque[Delivery] = deque()
         self._arrived = threading.Condition()
         self._writer: threading.Thread | None = None
+        self._connection: Driver | None = None
 
     def store(self, rows: Sequence[Row]) -> None:
         """Returns when the rows are committed; raises what kept them from it. Nothing of them is stored then."""
@@ -77,7 +80,8 @@ class Intake:
                 self._arrived.wait()
         time.sleep(GATHER_SECONDS)
         with self._arrived:
-            deliveries, size = [self._waiting.popleft()], 0
+            deliveries = [self._waiting.popleft()]
+            size = len(deliveries[0].rows)
             while self._waiting and size + len(self._waiting[0].rows) <= MOST_ROWS:
                 deliveries.append(self._waiting.popleft())
                 size += len(deliveries[-1].rows)
@@ -85,15 +89,22 @@ class Intake:
 
     def _commit(self, deliveries: list[Delivery]) -> None:
         try:
-            with self._engine.begin() as connection:
-                stored = intake.store(driver(connection), [row for delivery in deliveries for row in delivery.rows])
+            stored = self._stored([row for delivery in deliveries for row in delivery.rows])
+            if stored.new:
+                self._wake()
         except Exception as error:  # noqa: BLE001 - whatever it is, the requests that wait are told
             self._refuse(deliveries, error)
             return
-        if stored.new:
-            self._wake()
         for delivery in deliveries:
             delivery.done.release()
+
+    def _stored(self, rows: Sequence[Row]) -> Stored:
+        """Stores the rows, on a fresh connection where the last one was lost: storing twice is storing once."""
+        if self._connection is not None and not self._connection.closed:
+            with suppress(OperationalError):
+                return intake.store(self._connection, rows)
+        self._connection = dedicated(self._engine)
+        return intake.store(self._connection, rows)
 
     def _refuse(self, deliveries: list[Delivery], error: Exception) -> None:
         """One delivery cannot spoil the others: with several, each is tried alone."""

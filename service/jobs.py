@@ -8,12 +8,14 @@ seconds for what a crash or a lost Redis left behind.
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import psutil
 import structlog
 from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from redis import Redis, RedisError
@@ -58,6 +60,13 @@ def wake(redis: Redis) -> None:
             Queue(QUEUE, connection=redis).enqueue(drain, result_ttl=0, failure_ttl=86400, job_timeout=600)
     except RedisError as error:
         log.warning("redis is away; the sweep will wake the worker", error=str(error))
+
+
+def anybody_works(redis: Redis) -> bool:
+    """Whether there is a worker. One that was killed is taken for a living one on another machine, for some minutes."""
+    workers = SimpleWorker.all(queue=Queue(QUEUE, connection=redis))
+    here = socket.gethostname()
+    return any(worker.hostname != here or psutil.pid_exists(worker.pid or 0) for worker in workers)
 
 
 # --- working ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ transaction of its own, and a crash only means to go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,8 @@ LOCK = 7_351_002
 """Number of the advisory lock: one process counts again at a time."""
 
 Show = Callable[[Changed], None]
+Progress = Callable[[int], None]
+"""Called with the number of statements gone through so far."""
 
 
 def apply_rules_directory(engine: Engine, directory: Path, zone: ZoneInfo) -> list[str]:
@@ -58,22 +60,19 @@ def any_rules(engine: Engine) -> bool:
 # --- after a rule has changed -------------------------------------------------------------------------------------
 
 
-def catch_up(engine: Engine, show: Show) -> int:
+class Overtaken(Exception):
+    """Other rules are in force than those that were being counted again."""
+
+
+def catch_up(engine: Engine, show: Show, progress: Progress = lambda _: None) -> int:
     """Counts again what is to be counted again, unless another process is at it; answers how many rules."""
-    with engine.begin() as connection:
-        pending = rules.pending(driver(connection))
-    if not pending:
-        return 0
     with _alone(engine) as mine:
-        if not mine:
-            return 0
-        matching = {number for number, phase in pending if phase == "matching"}
-        if matching:
-            _match_history(engine, matching)
-            _begin_folding(engine, matching)
-        for number, _ in pending:
-            _fold_everybody(engine, number, show)
-        return len(pending)
+        while mine:
+            try:
+                return _count_again(engine, show, progress)
+            except Overtaken:
+                continue
+    return 0
 
 
 @contextmanager
@@ -83,52 +82,78 @@ def _alone(engine: Engine) -> Iterator[bool]:
         yield bool(row and row[0])
 
 
-def _match_history(engine: Engine, numbers: set[int]) -> None:
+def _count_again(engine: Engine, show: Show, progress: Progress) -> int:
+    with engine.begin() as connection:
+        beneath = driver(connection)
+        rules.share(beneath)
+        pending = rules.pending(beneath)
+        if not pending:
+            return 0
+        here = world(beneath)
+    numbers = [number for number, _ in pending]
+    matching = [number for number, phase in pending if phase == "matching"]
+    if matching:
+        _match_history(engine, _only(here, matching), progress)
+        here = _enter(engine, here, matching, "folding")
+    for number in numbers:
+        _fold_everybody(engine, here, number, show)
+    _enter(engine, here, numbers, "done")
+    return len(numbers)
+
+
+@contextmanager
+def _in_force(engine: Engine, here: World) -> Iterator[Connection]:
+    """A transaction in which these rules stay in force; raises Overtaken if they are no longer."""
+    with engine.begin() as connection:
+        if rules.share(driver(connection)) != here.ruleset.generation:
+            raise Overtaken
+        yield connection
+
+
+def _enter(engine: Engine, here: World, numbers: Sequence[int], phase: str) -> World:
+    with engine.begin() as connection:
+        beneath = driver(connection)
+        if not rules.enter(beneath, numbers, phase, here.ruleset.generation):
+            raise Overtaken
+        return world(beneath)
+
+
+def _only(here: World, numbers: Sequence[int]) -> World:
+    here.index = Index(here.counting[number].matcher for number in numbers)
+    return here
+
+
+def _match_history(engine: Engine, here: World, progress: Progress) -> None:
     """Writes the matches of these rules for every statement that has been evaluated."""
     after: UUID | None = None
+    read = 0
     while True:
-        with engine.begin() as connection:
+        with _in_force(engine, here) as connection:
             beneath = driver(connection)
-            rules.share(beneath)
-            here = _only(world(beneath), numbers)
             chunk = history.after(beneath, after, CHUNK)
             if not chunk:
                 return
-            here.known.learners.update(
-                identity.known(beneath, [part.key for part in parts(claimed.fact for claimed in chunk)])
-            )
+            met = parts(claimed.fact for claimed in chunk)
+            here.known.learners = identity.known(beneath, [part.key for part in met])
             new = list(candidates(here, (claimed.fact for claimed in chunk)))
             locked = identity.lock(beneath, {candidate.learner for candidate in new})
             voided = history.voided(beneath, [candidate.fact.id for candidate in new])
             people = People(here, locked)
             matches.add(beneath, [found(candidate, people) for candidate in new if candidate.fact.id not in voided])
-            after = chunk[-1].fact.id
+            after, read = chunk[-1].fact.id, read + len(chunk)
+        progress(read)
 
 
-def _only(here: World, numbers: set[int]) -> World:
-    here.index = Index(counting.matcher for number, counting in here.counting.items() if number in numbers)
-    return here
-
-
-def _begin_folding(engine: Engine, numbers: Iterable[int]) -> None:
-    with engine.begin() as connection:
-        rules.enter(driver(connection), sorted(numbers), "folding")
-
-
-def _fold_everybody(engine: Engine, number: int, show: Show) -> None:
+def _fold_everybody(engine: Engine, here: World, number: int, show: Show) -> None:
     after = 0
     while True:
-        with engine.begin() as connection:
-            beneath = driver(connection)
-            rules.share(beneath)
-            learners = history.learners_of_rule(beneath, number, after, CHUNK)
+        with _in_force(engine, here) as connection:
+            learners = history.learners_of_rule(driver(connection), number, after, CHUNK)
             if not learners:
-                break
-            changed = _fold(connection, world(beneath), [(number, learner) for learner in learners])
+                return
+            changed = _fold(connection, here, [(number, learner) for learner in learners])
             after = learners[-1]
         show(changed)
-    with engine.begin() as connection:
-        rules.enter(driver(connection), [number], "done")
 
 
 def _fold(connection: Connection, here: World, groups: Sequence[Group]) -> Changed:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from service.core import evaluate
+from service.core import evaluate, windows
 from service.core.ledger import differences
 from service.core.matching import Match
 from service.store import history, identity, ledger, matches, scoring
@@ -74,7 +74,8 @@ def _compare_groups(connection: Driver, here: World, people: People, report: Rep
         "GROUP BY rule, learner, key, happened, unit HAVING sum(amount) <> 0"
     )
     for rule, learner, unit, amount in orphans:
-        report.differences.append(f"rule {rule}, learner {learner}: {amount} {unit} booked without any match")
+        name = here.counting[rule].rule.name
+        report.differences.append(f"rule {name}, learner {learner}: {amount} {unit} booked without any match")
 
 
 def _groups(connection: Driver) -> Iterator[tuple[Group, list[Match]]]:
@@ -129,18 +130,20 @@ def _compare_sums(connection: Driver, here: World, report: Report) -> None:
         "FULL JOIN badge_award b USING (learner, rule, key, achievement) "
         "WHERE (coalesce(e.amount, 0) > 0) <> (b.id IS NOT NULL AND b.undone IS NULL)"
     ):
+        name = here.counting[rule].rule.name
         report.differences.append(
-            f"learner {learner}, rule {rule}: badge {achievement} is not offered as the ledger says"
+            f"rule {name}, learner {learner}: badge {achievement} is not offered as the ledger says"
         )
     wanted = {place: change.points for place, change in scoring.from_ledger(connection, here.ruleset.boards).items()}
-    numbers = [counted.number for counted in here.ruleset.boards]
+    named = {counted.number: counted.board for counted in here.ruleset.boards}
     cursor = connection.execute(
-        "SELECT board, period, learner, points FROM score WHERE points <> 0 AND board = ANY(%b)", [numbers]
+        "SELECT board, period, learner, points FROM score WHERE points <> 0 AND board = ANY(%b)", [list(named)]
     )
     kept_scores = {scoring.Place(*row[:3]): row[3] for row in cursor}
     for place in sorted(wanted.keys() | kept_scores.keys()):
         if wanted.get(place, 0) != kept_scores.get(place, 0):
+            board = named[place.board]
             report.differences.append(
-                f"board {place.board}, period {place.period}, learner {place.learner}: "
+                f"board {board.name}, {windows.label(board.period, place.period)}, learner {place.learner}: "
                 f"score says {kept_scores.get(place, 0)}, the ledger {wanted.get(place, 0)}"
             )

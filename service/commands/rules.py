@@ -1,4 +1,4 @@
-"""`plaudit rules`: check and test a folder of rules, and print the schema of the language, all without a server."""
+"""`plaudit rules`: check and test a folder of rules without a server, put it in force, print the language's schema."""
 
 from __future__ import annotations
 
@@ -239,6 +239,25 @@ def _suite(root: ElementTree.Element, name: str, verdicts: Sequence[Verdict]) ->
 
 def _case(suite: ElementTree.Element, tests: str, name: str, path: str, line: int) -> ElementTree.Element:
     return ElementTree.SubElement(suite, "testcase", classname=tests, name=name, file=path, line=str(line))
+
+
+# --- apply --------------------------------------------------------------------------------------------------------
+
+
+@command.command("apply")
+@_directory
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_json
+def apply_(directory: Path | None, yes: bool, as_json: bool) -> None:
+    """Put the rules in DIR in force as a whole; if anything is wrong with them, those stay that were.
+
+    At a terminal it says first what would change, and asks. Rules that changed are counted again over all of history:
+    by the workers that run, or here and now if there are none. Exit status 1 if the rules were refused, or the answer
+    was no.
+    """
+    from service.commands.applying import apply  # here, because checking rules has no need of the stores
+
+    raise SystemExit(0 if apply(read(directory), yes, as_json) else 1)
 
 
 # --- schema -------------------------------------------------------------------------------------------------------

@@ -10,18 +10,21 @@ from sqlalchemy.engine import make_url
 
 Driver = psycopg.Connection[Any]
 
+_OPTIONS: dict[str, Any] = {"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=60s"}
+
 
 def engine(database_url: str, pool_size: int = 8) -> Engine:
     """An engine for a `postgresql://` URL. Connections are checked before use, so a restarted server is no error."""
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     return create_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_pre_ping=True,
-        pool_timeout=5,
-        connect_args={"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=60s"},
+        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=5, connect_args=_OPTIONS
     )
+
+
+def dedicated(engine: Engine) -> Driver:
+    """A connection of its own to the database of `engine`, each statement its own transaction."""
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(url, autocommit=True, **_OPTIONS)
 
 
 def driver(connection: Connection) -> Driver:

@@ -1,4 +1,4 @@
-"""Storing statements: many in one query, each at most once, in a transaction of the caller's.
+"""Storing statements: many in one query, each at most once.
 
 Arrays go to the server in binary (`%b`) and are unnested there: a row costs a few microseconds, where an INSERT a row
 would cost a hundred. A statement whose id is known changes nothing; one with other content under a known id is kept
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -40,13 +40,26 @@ class Stored(NamedTuple):
 
 
 INSERT = """
-WITH new AS (
-    INSERT INTO statement (id, source, happened, received, raw)
+WITH pushed AS (
     SELECT * FROM unnest(%b::uuid[], %b::int[], %b::timestamptz[], %b::timestamptz[], %b::bytea[])
+        AS pushed (id, source, happened, received, raw)
+), new AS (
+    INSERT INTO statement (id, source, happened, received, raw) SELECT * FROM pushed
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, seq
+    RETURNING id, seq, source
 ), queued AS (
     INSERT INTO inbox (seq, statement) SELECT seq, id FROM new
+), voided AS (
+    INSERT INTO void (target, voider)
+    SELECT target, voider FROM unnest(%b::uuid[], %b::uuid[]) AS v (target, voider) WHERE voider IN (SELECT id FROM new)
+    ON CONFLICT DO NOTHING
+), counted AS (
+    INSERT INTO intake_count AS old (source, day, shard, received, duplicates)
+    SELECT source, current_date, %b, many, many - coalesce(stored, 0)
+    FROM (SELECT source, count(*) AS many FROM pushed GROUP BY source) AS p
+    LEFT JOIN (SELECT source, count(*) AS stored FROM new GROUP BY source) AS n USING (source) ORDER BY source
+    ON CONFLICT (source, day, shard) DO UPDATE SET
+        received = old.received + excluded.received, duplicates = old.duplicates + excluded.duplicates
 )
 SELECT id FROM new
 """
@@ -65,27 +78,35 @@ SHARDS = 16
 
 
 def store(connection: Driver, rows: Sequence[Row]) -> Stored:
-    """Stores the rows that are new and counts the others, in the caller's transaction."""
-    ordered = sorted(rows, key=lambda row: row.id)
+    """Stores the rows that are new and counts the others.
+
+    New rows are stored, queued and counted by one statement, which needs no transaction around it.
+    """
+    firsts = dict[UUID, Row]()
+    again = [row for row in rows if firsts.setdefault(row.id, row) is not row]
+    ordered = sorted(firsts.values(), key=lambda row: row.id)
     with connection.cursor(binary=True) as cursor:
-        cursor.execute(INSERT, [list(column) for column in tuple(zip(*ordered, strict=True))[:5]])
+        cursor.execute(INSERT, _columns(ordered))
         new = {statement for (statement,) in cursor.fetchall()}
-        repeats = _repeats(ordered, new) if len(new) < len(ordered) else []
-        conflicting = _conflicts(cursor, repeats)
-        _void(cursor, [row for row in ordered if row.voids is not None and row.id in new])
-        _count(cursor, ordered, repeats, conflicting)
-    return Stored(len(new), len(repeats) - len(conflicting), len(conflicting))
+        known = [row for row in ordered if row.id not in new] if len(new) < len(ordered) else []
+        conflicting = _conflicts(cursor, [*known, *again])
+        if again or conflicting:
+            _count(cursor, again, conflicting)
+    return Stored(len(new), len(known) + len(again) - len(conflicting), len(conflicting))
 
 
-def _repeats(rows: Iterable[Row], new: set[UUID]) -> list[Row]:
-    """The rows whose id was known before, or came earlier among the rows."""
-    fresh, repeats = set(new), []
-    for row in rows:
-        if row.id in fresh:
-            fresh.remove(row.id)
-        else:
-            repeats.append(row)
-    return repeats
+def _columns(rows: Sequence[Row]) -> list[object]:
+    voiders = [row for row in rows if row.voids is not None]
+    return [
+        [row.id for row in rows],
+        [row.source for row in rows],
+        [row.happened for row in rows],
+        [row.received for row in rows],
+        [row.raw for row in rows],
+        [row.voids for row in voiders],
+        [row.id for row in voiders],
+        os.getpid() % SHARDS,
+    ]
 
 
 def _conflicts(cursor: Cursor[tuple[UUID, bytes]], repeats: Sequence[Row]) -> list[Row]:
@@ -108,24 +129,17 @@ def _conflicts(cursor: Cursor[tuple[UUID, bytes]], repeats: Sequence[Row]) -> li
     return other
 
 
-def _void(cursor: Cursor[object], voiders: Sequence[Row]) -> None:
-    if voiders:
-        cursor.execute(
-            "INSERT INTO void (target, voider) SELECT * FROM unnest(%b::uuid[], %b::uuid[]) ON CONFLICT DO NOTHING",
-            [[row.voids for row in voiders], [row.id for row in voiders]],
-        )
-
-
-def _count(cursor: Cursor[object], rows: Sequence[Row], repeats: Sequence[Row], conflicts: Sequence[Row]) -> None:
-    received, again, other = (Counter(row.source for row in some) for some in (rows, repeats, conflicts))
-    sources = sorted(received)
+def _count(cursor: Cursor[object], again: Sequence[Row], conflicts: Sequence[Row]) -> None:
+    """Counts repeats within the rows themselves, and takes conflicts out of the repeats."""
+    repeated, other = (Counter(row.source for row in some) for some in (again, conflicts))
+    sources = sorted(repeated | other)
     cursor.execute(
         COUNT,
         [
             os.getpid() % SHARDS,
             sources,
-            [received[source] for source in sources],
-            [again[source] - other[source] for source in sources],
+            [repeated[source] for source in sources],
+            [repeated[source] - other[source] for source in sources],
             [other[source] for source in sources],
         ],
     )

@@ -119,11 +119,14 @@ def apply(connection: Driver, documents: Documents, zone: ZoneInfo, now: datetim
     ).fetchone()
     changed = [*_apply_rules(connection, documents, now), *_apply_others(connection, documents)]
     if moved:
-        connection.execute("UPDATE rule_version SET phase = 'matching' WHERE until IS NULL")
+        connection.execute(
+            "UPDATE rule_version SET phase = 'matching' "
+            "WHERE (rule, version) IN (SELECT rule, max(version) FROM rule_version GROUP BY rule)"
+        )
         changed.append(f"time zone {zone.key}: every rule is counted again")
-    forget(connection)
     _apply_boards(connection)
     if changed:
+        forget(connection)
         connection.execute("UPDATE ruleset SET generation = generation + 1")
     return changed
 
@@ -202,21 +205,30 @@ def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
 
 
 def _apply_boards(connection: Driver) -> None:
-    """Gives new boards their numbers, and counts the scores of those again that count by something else now."""
+    """Gives new boards their numbers, and counts the scores of those again that count by something else now.
+
+    What a board counts by is kept with the generation it was counted in. So it is never the same again once a board was
+    another in between, or none, and boards in Redis that were made before are known to be old.
+    """
     connection.execute("INSERT INTO board (name) SELECT name FROM document WHERE kind = 'board' ON CONFLICT DO NOTHING")
+    connection.execute(
+        "UPDATE board SET signature = '' WHERE name NOT IN (SELECT name FROM document WHERE kind = 'board')"
+    )
     signed = dict(connection.execute("SELECT id, signature FROM board").fetchall())
     ruleset = in_force(connection)
-    other = [counted for counted in ruleset.boards if signed[counted.number] != _signature(counted)]
+    other = [one for one in ruleset.boards if signed[one.number].partition(": ")[2] != _counted_by(one)]
     if other:
         scoring.replace(connection, other)
     for counted in other:
-        connection.execute("UPDATE board SET signature = %b WHERE id = %b", [_signature(counted), counted.number])
+        signature = f"{ruleset.generation}: {_counted_by(counted)}"
+        connection.execute("UPDATE board SET signature = %b WHERE id = %b", [signature, counted.number])
 
 
-def _signature(counted: Counted) -> str:
-    """What the scores of a board depend on beside the ledger."""
+def _counted_by(counted: Counted) -> str:
+    """What the scores of a board and their ranks depend on beside the ledger."""
+    board = counted.board
     rules = "all" if counted.rules is None else " ".join(map(str, sorted(counted.rules)))
-    return f"{counted.board.points} {counted.board.period} {counted.zone.key} {rules}"
+    return f"{board.points} {board.period} {counted.zone.key} {board.ties} {board.who} {rules}"
 
 
 def forget(connection: Driver) -> None:
@@ -234,10 +246,16 @@ def pending(connection: Driver) -> list[tuple[int, str]]:
     return connection.execute("SELECT rule, phase FROM rule_version WHERE phase <> 'done' ORDER BY rule").fetchall()
 
 
-def enter(connection: Driver, numbers: Sequence[int], phase: str) -> None:
-    """Lets these rules enter a phase of being counted again; nobody is half way through a batch then."""
+def enter(connection: Driver, numbers: Sequence[int], phase: str, generation: int) -> bool:
+    """Lets these rules enter a phase of being counted again; nobody is half way through a batch then.
+
+    False, and nothing is done, if other rules are in force than those of this generation.
+    """
     connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
+    same = connection.execute("UPDATE ruleset SET generation = generation + 1 WHERE generation = %b", [generation])
+    if same.rowcount == 0:
+        return False
     connection.execute(
         "UPDATE rule_version SET phase = %b WHERE rule = ANY(%b) AND phase <> 'done'", [phase, list(numbers)]
     )
-    connection.execute("UPDATE ruleset SET generation = generation + 1")
+    return True

@@ -29,7 +29,7 @@ from service.store.engine import engine
 from service.store.intake import Row
 from service.wsgi import settle
 from tests.bench import bare, machine, workload
-from tests.bench.service import CONNECTIONS, Load, Running, beside, running
+from tests.bench.service import CONNECTIONS, Load, Running, beside, nothing, running
 
 RULES = 600
 LIMIT_STATEMENTS = 20_000
@@ -153,21 +153,16 @@ def _at(values: Sequence[float], share: float) -> float:
 
 
 def _rq(service: Running, single: Load) -> None:
-    """What RQ costs: an empty job, times the jobs that a second of load takes, against all CPU."""
+    """What RQ costs: an empty job, times the jobs that a statement took, against all CPU."""
     redis = Redis.from_url(service.service.settings.redis_url)
-    queue = Queue("bench", connection=redis)
-    jobs = 200
+    queue, jobs = Queue("bench", connection=redis), 200
     began = time.process_time()
     for _ in range(jobs):
-        queue.enqueue(_nothing, result_ttl=0)
+        queue.enqueue(nothing, result_ttl=0)
     SimpleWorker([queue], connection=redis, log_job_description=False).work(burst=True, logging_level="ERROR")
     each = (time.process_time() - began) / jobs * 1e6
-    wakes = 50 / single.on_the_board  # a drain that ends waits 20 ms before it does, so at most fifty a second
-    print(f"  RQ: {each:.0f} µs a job; at most {wakes * each / single.all_cpu:.1%} of the CPU of single statements")
-
-
-def _nothing() -> None:
-    """The job that does nothing."""
+    share = single.jobs * each / single.statements / single.all_cpu
+    print(f"  RQ: {each:.0f} µs a job, {single.jobs} jobs for the single statements: {share:.2%} of their CPU")
 
 
 # --- growth
@@ -199,13 +194,9 @@ def _cost_with_history(directory: Path) -> tuple[float, float]:
         apply_rules_directory(connected, directory / "rules", zone("UTC"))
         drain = Drain(connected)
         _evaluated(connected, drain, workload.statements(100, rules, learners=1, seed=7), servers)
-        short = _evaluated(
-            connected, drain, workload.statements(3000, rules, learners=1, seed=8), servers
-        )
+        short = _evaluated(connected, drain, workload.statements(3000, rules, learners=1, seed=8), servers)
         _evaluated(connected, drain, workload.statements(97_000, rules, learners=1, seed=9), servers)
-        long = _evaluated(
-            connected, drain, workload.statements(3000, rules, learners=1, seed=10), servers
-        )
+        long = _evaluated(connected, drain, workload.statements(3000, rules, learners=1, seed=10), servers)
         return short, long
 
 

@@ -21,7 +21,7 @@ from service import boards
 from service.core.matching import Index, Matcher
 from service.core.rule import Board, Rule
 from service.core.statement import Fact, decoded, read
-from service.store import intake, ledger
+from service.store import ledger
 from service.store.engine import driver
 from service.store.intake import Row
 from service.store.ledger import Entry
@@ -29,6 +29,11 @@ from service.store.scores import ScoreRow
 from tests.bench.machine import cpu_seconds
 
 BATCH = 500
+INSERT = """
+INSERT INTO statement (id, source, happened, received, raw)
+SELECT * FROM unnest(%b::uuid[], %b::int[], %b::timestamptz[], %b::timestamptz[], %b::bytea[])
+ON CONFLICT (id) DO NOTHING
+"""
 
 
 class Part(NamedTuple):
@@ -71,11 +76,12 @@ def _insert(engine: Engine, facts: Sequence[Fact], raws: Sequence[bytes], now: d
             for fact, raw in zip(facts[first : first + BATCH], raws[first : first + BATCH], strict=True)
         ]
         with engine.begin() as connection, driver(connection).cursor(binary=True) as cursor:
-            cursor.execute(intake.INSERT, [list(column) for column in tuple(zip(*rows, strict=True))[:5]])
+            cursor.execute(INSERT, [list(column) for column in tuple(zip(*rows, strict=True))[:5]])
 
 
 def _learner(fact: Fact) -> int:
-    assert fact.statement.actor is not None and fact.statement.actor.mbox is not None
+    assert fact.statement.actor is not None
+    assert fact.statement.actor.mbox is not None
     return int(fact.statement.actor.mbox[len("mailto:learner") :].partition("@")[0])
 
 
@@ -95,9 +101,8 @@ def _book(engine: Engine, facts: Sequence[Fact]) -> None:
 
 def _project(redis: Redis, facts: Sequence[Fact]) -> None:
     named = {number: Board(str(number), str(number), who="everyone") for number in range(900, 904)}
-    points, version = Counter[int](), 0
-    for first in range(0, len(facts), BATCH):
-        version += 1
+    points = Counter[int]()
+    for version, first in enumerate(range(0, len(facts), BATCH), 1):
         for fact in facts[first : first + BATCH]:
             points[_learner(fact)] += 10
         reached = facts[first].happened

@@ -1,7 +1,7 @@
 """A sender: so many connections, each posting the next body when the last is answered. Runs as a process of its own.
 
 `python -m tests.bench.load HOST PORT AUTHORIZATION CONNECTIONS RATE FILE`: RATE is the most requests a second, 0 for no
-limit; FILE holds one body a line. Prints one JSON object: requests, seconds, its own CPU, every latency in microseconds.
+limit; FILE holds one body a line. Prints one JSON object: requests, seconds, its own CPU, latencies in microseconds.
 """
 
 from __future__ import annotations

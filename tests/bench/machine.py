@@ -1,4 +1,4 @@
-"""The machine the figures come from, and what it can do by itself: figures of two machines compare only through this."""
+"""The machine the figures come from, and what it can do by itself; figures of two machines compare through this."""
 
 from __future__ import annotations
 

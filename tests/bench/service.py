@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import psutil
+from redis import Redis
+from rq import Worker
 
 from service.serve import Service, serving
 from service.settings import settings
@@ -27,13 +29,14 @@ CONNECTIONS = 32
 
 
 class Load(NamedTuple):
-    """What a load did. cpu: microseconds a statement by process. Latencies in milliseconds."""
+    """What a load did. cpu: microseconds a statement by process. Latencies in milliseconds. jobs: what RQ ran."""
 
     statements: int
     on_the_board: float
     cpu: dict[str, float]
     post_p50: float
     post_p99: float
+    jobs: int
 
     @property
     def all_cpu(self) -> float:
@@ -66,6 +69,7 @@ class Running:
         """Posts the bodies, waits until all of it is on the boards, and tells what it took."""
         groups = self.processes()
         before = {name: cpu_seconds(group) for name, group in groups.items()}
+        jobs = self._jobs()
         began = time.perf_counter()
         told = self._send(bodies, connections, rate)
         self.settle()
@@ -73,7 +77,7 @@ class Running:
         cpu = {name: (cpu_seconds(group) - before[name]) / statements * 1e6 for name, group in groups.items()}
         latencies = sorted(latency / 1000 for latency in told["latencies"])
         p99 = latencies[min(int(len(latencies) * 0.99), len(latencies) - 1)]
-        return Load(statements, statements / took, cpu, statistics.median(latencies), p99)
+        return Load(statements, statements / took, cpu, statistics.median(latencies), p99, self._jobs() - jobs)
 
     def _send(self, bodies: Sequence[bytes], connections: int, rate: float) -> Any:
         with tempfile.NamedTemporaryFile(dir=self.directory, suffix=".bodies") as file:
@@ -82,6 +86,11 @@ class Running:
             address = [self.service.settings.host, str(self.service.settings.port), self.authorization]
             command = [sys.executable, "-m", "tests.bench.load", *address, str(connections), str(rate), file.name]
             return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    def _jobs(self) -> int:
+        """How many jobs the workers have run; RQ writes it down when a job has ended."""
+        with Redis.from_url(self.service.settings.redis_url) as redis:
+            return sum(worker.successful_job_count for worker in Worker.all(connection=redis))
 
     def settle(self) -> None:
         """Returns when nothing is pending any more."""
@@ -119,14 +128,18 @@ class Running:
         for body in bodies:
             before = self.get(page)["entries"]
             began = time.perf_counter()
-            request = urllib.request.Request(  # noqa: S310
+            request = urllib.request.Request(
                 self.service.url + "/xapi/statements", body, {"Authorization": self.authorization}
             )
-            urllib.request.urlopen(request).close()  # noqa: S310
+            urllib.request.urlopen(request).close()
             while self.get(page)["entries"] == before:
                 time.sleep(0.002)
             took.append((time.perf_counter() - began) * 1000)
         return sorted(took)
+
+
+def nothing() -> None:
+    """The job that does nothing."""
 
 
 def beside(work: Any) -> threading.Thread:

@@ -27,6 +27,9 @@ KINDS = (
 """What the rules add to "when this course is completed, give points": the fifth of them has tiers."""
 
 
+IN_A_FILE = 1000
+
+
 def rule(number: int) -> str:
     """The YAML of one rule, about one course."""
     kind = KINDS[number % len(KINDS)]
@@ -46,15 +49,18 @@ def write_rules(directory: Path, rules: int) -> None:
     )
     (directory / "vocabulary.yaml").write_text(VOCABULARY)
     (directory / "boards.yaml").write_text(boards)
-    (directory / "rules.yaml").write_text("---\n".join(map(rule, range(rules))))
+    for first in range(0, rules, IN_A_FILE):
+        some = map(rule, range(first, min(first + IN_A_FILE, rules)))
+        (directory / f"rules-{first:05}.yaml").write_text("---\n".join(some))
 
 
-def statements(
-    number: int, rules: int, learners: int = 1000, seed: int = 1, start: datetime | None = None
-) -> list[bytes]:
-    """So many statements as an LRS forwards them, in the order of time: learners complete courses."""
+def statements(number: int, rules: int, learners: int = 1000, seed: int = 1) -> list[bytes]:
+    """So many statements as an LRS forwards them, in the order of time: learners complete courses.
+
+    Those of a greater seed happened later, all of them before now.
+    """
     chance = random.Random(seed)
-    begin = start or datetime.now(UTC) - timedelta(hours=1)
+    begin = datetime.now(UTC) - timedelta(hours=100 - seed)
     return [_statement(chance, begin + timedelta(milliseconds=place), rules, learners) for place in range(number)]
 
 

@@ -62,7 +62,7 @@ class Listener:
 
     def block(self) -> dict[str, str]:
         """The fields of the next block, or of the comment that it is."""
-        return dict(line.split(": ", 1) if ": " in line else (line, "") for line in next(self._blocks).splitlines())
+        return dict(line.partition(": ")[::2] for line in next(self._blocks).splitlines())
 
     def page(self) -> dict[str, Any]:
         """The data of the next block, which is an event `leaderboard`."""

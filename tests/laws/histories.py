@@ -217,20 +217,31 @@ clocks = st.builds(Clock, st.sampled_from(ZONES), st.sampled_from(ORIGINS), st.s
 
 
 @st.composite
-def scenes(draw: st.DrawFn, most_rules: int = 2, most_statements: int = 20, plain: str = "") -> Scene:
-    """Any scene; or, to look closer, one with a single plain rule of a kind: `each`, `count` or `streak`."""
+def scenes(draw: st.DrawFn, most_rules: int = 2, most_statements: int = 20) -> Scene:
+    """Any rules, any people, any history."""
     clock = draw(clocks)
-    if plain:
-        named = [draw(plain_rules(clock, "rule-0", plain))]
-    else:
-        named = [draw(rules(clock, f"rule-{n}")) for n in range(draw(st.integers(1, most_rules)))]
+    named = [draw(rules(clock, f"rule-{n}")) for n in range(draw(st.integers(1, most_rules)))]
+    return Scene(named, draw(histories(clock, most_statements)), draw(worlds(clock)))
+
+
+@st.composite
+def close_scenes(draw: st.DrawFn, kind: str, step: str = "", also: Json | None = None) -> Scene:
+    """To look closer: a single plain rule of a kind (`each`, `count`, `streak`), with what `also` says of it."""
+    clock = draw(clocks)
+    if step:
+        clock = replace(clock, step=step)
+    rule = draw(plain_rules(clock, "rule-0", kind)) | (also or {})
+    return Scene([rule], draw(histories(clock, 20)), draw(worlds(clock)))
+
+
+@st.composite
+def worlds(draw: st.DrawFn, clock: Clock) -> World:
     own = draw(st.tuples(*(st.sampled_from([None, clock.zone, *ZONES]) for _ in LEARNERS)))
     zones = {learner: zone for learner, zone in zip(LEARNERS, own, strict=True) if zone}
-    world = World(VERBS, TYPES, TAGS, zones, draw(st.sampled_from(["UTC", clock.zone])))
-    return Scene(named, draw(histories(clock, most_statements)), world)
+    return World(VERBS, TYPES, TAGS, zones, draw(st.sampled_from(["UTC", clock.zone])))
 
 
-plain_scenes = st.one_of(scenes(plain="each"), scenes(plain="count"), scenes(plain="streak"))
+plain_scenes = st.one_of(close_scenes("each"), close_scenes("count"), close_scenes("streak"))
 any_scenes = st.one_of(scenes(), plain_scenes)
 
 CROWD_RULES = """

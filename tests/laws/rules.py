@@ -120,7 +120,7 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
         if draw(st.booleans()):
             run["forgive"] = {
                 "missed": draw(st.integers(1, 2)),
-                "per": draw(st.sampled_from(["week", "month", "quarter", "year"])),
+                "per": draw(st.sampled_from([*periods, "week", "month", "quarter", "year"])),
             }
         return {"streak": run, "give": draw(tiers(again=True))}
     if kind == "each":
@@ -172,7 +172,7 @@ def plain_rules(draw: st.DrawFn, clock: Clock, name: str, kind: str) -> Json:
     if draw(st.booleans()):
         rule["from"] = draw(days(clock, 0, 4))
     if draw(st.integers(1, 3)) == 1:
-        rule["once_per"] = [draw(st.sampled_from(["object", "day"]))]
+        rule["once_per"] = ["day" if kind == "streak" else draw(st.sampled_from(["object", "day"]))]
     if draw(st.booleans()):
         periods = PERIODS[clock.step]
         rule["limit"] = [draw(limits(periods, "actor", CAPS[:3])), draw(limits(periods, "actor", CAPS[-2:]))]

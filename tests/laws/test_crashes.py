@@ -41,7 +41,7 @@ def insisting(act: Callable[[], None]) -> None:
     raise AssertionError("it never came through")
 
 
-@examples(60)
+@examples(45)
 @given(
     scene=any_scenes,
     arriving=st.sampled_from([1, 4, 10, 100]),

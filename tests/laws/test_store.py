@@ -20,7 +20,7 @@ from tests.laws.stage import LATER, Clock
 sizes = st.sampled_from([1, 1, 2, 5, 100])
 
 
-@examples(200)
+@examples(150)
 @given(scene=any_scenes, arriving=sizes, drained=sizes)
 def test_any_order_and_any_batching_end_as_the_oracle_says(
     engine: Engine, scene: Scene, arriving: int, drained: int

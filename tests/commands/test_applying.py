@@ -1,0 +1,175 @@
+"""`plaudit rules apply` puts a folder of rules in force as a whole, after asking, and counts history again."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+from sqlalchemy import Engine
+
+from service.cli import plaudit
+from service.jobs import anybody_works
+from tests.at_work import AtWork
+from tests.written import SHARED, days
+
+RULE = f"""\
+rule: sharing
+title: Sharing
+how_to_earn: Share.
+when: {{verb: {SHARED}}}
+give: {{points: 10}}
+"""
+BOARD = "board: all\ntitle: All\nwho: everyone\n"
+
+
+@pytest.fixture
+def here(engine: Engine) -> AtWork:
+    return AtWork(engine)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "mine"
+    made.mkdir()
+    (made / "sharing.yaml").write_text(RULE)
+    return made
+
+
+@pytest.fixture
+def apply(environ: dict[str, str], folder: Path) -> Callable[..., Result]:
+    def ran(*words: str) -> Result:
+        return CliRunner(env=environ).invoke(plaudit, ["rules", "apply", str(folder), *words])
+
+    return ran
+
+
+def texts(here: AtWork) -> list[str]:
+    """What the versions of the rule say."""
+    return [text for (text,) in here.execute("SELECT text FROM rule_version ORDER BY version")]
+
+
+def test_it_says_what_changed_and_the_second_time_that_nothing_did(apply: Callable[..., Result], here: AtWork) -> None:
+    assert apply().output == "rule sharing: version 1\nApplied.\n"
+    assert texts(here) == [RULE]
+    assert apply().output == "These rules are in force already.\n"
+
+
+def test_a_folder_with_an_error_changes_nothing(apply: Callable[..., Result], folder: Path, here: AtWork) -> None:
+    apply()
+    (folder / "sharing.yaml").write_text(RULE.replace("10", "20"))
+    (folder / "other.yaml").write_text(BOARD + "size: 3\n")
+    result = apply("--yes")
+    assert result.exit_code == 1
+    assert f'{folder}/other.yaml:4:1: "size" is not a key of a board' in result.output
+    assert result.stderr == "The rules were not applied; those that were in force stay.\n"
+    assert texts(here) == [RULE]
+
+
+def test_without_a_worker_history_is_counted_again_at_once(
+    apply: Callable[..., Result], folder: Path, here: AtWork
+) -> None:
+    apply()
+    here.take(*days(1, 2, verb=SHARED))
+    (folder / "sharing.yaml").write_text(RULE.replace("10", "7"))
+    result = apply()
+    assert result.output.splitlines() == [
+        "rule sharing: version 2",
+        "Applied.",
+        "To be counted again over all of history: sharing.",
+        "No worker runs, so it is done here; if you stop it, the next worker goes on.",
+        "Counted again.",
+    ]
+    assert (here.points("ann"), here.differences()) == (14, [])
+
+
+def test_what_was_left_behind_is_counted_again_though_nothing_changed(
+    apply: Callable[..., Result], here: AtWork
+) -> None:
+    apply()
+    here.take(*days(1, verb=SHARED))
+    here.execute("UPDATE rule_version SET phase = 'matching'")
+    assert apply().output.splitlines()[0] == "These rules are in force already."
+    assert here.execute("SELECT phase FROM rule_version") == [("done",)]
+
+
+@contextmanager
+def worker(environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that runs until the end of the block."""
+    process = subprocess.Popen([sys.executable, "-m", "service", "worker"], env=environ)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_running_worker_counts_history_again_and_a_killed_one_does_not(
+    apply: Callable[..., Result], folder: Path, here: AtWork, environ: dict[str, str], redis: Redis
+) -> None:
+    def with_points(points: int) -> dict[str, object]:
+        (folder / "sharing.yaml").write_text(RULE.replace("10", str(points)))
+        answer: dict[str, object] = json.loads(apply("--json").stdout)
+        return answer
+
+    apply()
+    here.take(*days(1, 2, verb=SHARED))
+    told = {"applied": True, "counted_again": ["sharing"], "problems": []}
+    with worker(environ) as process:
+        until(lambda: anybody_works(redis))
+        assert with_points(7) == told | {"changes": ["rule sharing: version 2"], "by_worker": True}
+        until(lambda: here.points("ann") == 14)
+        process.kill()
+        process.wait()
+        assert with_points(5) == told | {"changes": ["rule sharing: version 3"], "by_worker": False}
+    assert here.points("ann") == 10
+
+
+def test_json_has_the_problems(apply: Callable[..., Result], folder: Path) -> None:
+    (folder / "sharing.yaml").write_text(RULE + "to: me\n")
+    result = apply("--json")
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["applied"]) == (1, False)
+    assert [(problem["line"], problem["column"]) for problem in answer["problems"]] == [(6, 5)]
+
+
+def at_a_terminal(environ: dict[str, str], folder: Path, answer: str, *words: str) -> tuple[int, str]:
+    """Exit status and output of the command with somebody at its terminal."""
+    ours, its = pty.openpty()
+    command = [sys.executable, "-m", "service", "rules", "apply", str(folder), *words]
+    process = subprocess.Popen(
+        command, env=environ, stdin=its, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    os.write(ours, answer.encode())
+    said, _ = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(its)
+    return process.returncode, said
+
+
+def test_at_a_terminal_it_says_what_would_change_and_asks(environ: dict[str, str], folder: Path, here: AtWork) -> None:
+    asked = "rule sharing: version 1\nApply this? [y/N]: "
+    assert at_a_terminal(environ, folder, "n\n") == (1, asked)
+    assert texts(here) == []
+    assert here.execute("SELECT generation FROM ruleset") == []
+    assert at_a_terminal(environ, folder, "y\n") == (0, asked + "Applied.\n")
+    assert texts(here) == [RULE]
+    assert at_a_terminal(environ, folder, "") == (0, "These rules are in force already.\n")
+
+
+def test_yes_asks_nobody(environ: dict[str, str], folder: Path) -> None:
+    assert at_a_terminal(environ, folder, "", "--yes") == (0, "rule sharing: version 1\nApplied.\n")
