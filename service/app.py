@@ -53,6 +53,7 @@ def create_app(settings: Settings, *, engine: Engine | None = None, redis: Redis
     app.config.update(openapi.config(), MAX_CONTENT_LENGTH=settings.max_bytes)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.json.compact = True  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # it would redirect, to whatever host the request names
     app.extensions["plaudit"] = _services(
         settings,
         connected(settings.database_url) if engine is None else engine,

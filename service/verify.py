@@ -6,6 +6,7 @@ the database sorts by group, so memory does not grow with history.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -16,13 +17,15 @@ from sqlalchemy import Engine
 from service.core import evaluate, windows
 from service.core.ledger import differences
 from service.core.matching import Match
-from service.store import history, identity, ledger, matches, scoring
+from service.errors import Refusal
+from service.store import history, identity, inbox, ledger, matches, scoring
 from service.store.engine import Driver, driver
 from service.store.matches import Group
 from service.world import People, World, candidates, found, parts, world
 
 GROUPS = 500
 """Groups compared at once."""
+TRIES, SECONDS_BETWEEN = 120, 0.5
 
 
 @dataclass
@@ -36,11 +39,26 @@ class Report:
 
 
 def verify(engine: Engine, progress: Callable[[int], None] = lambda _: None) -> Report:
-    """Evaluates everything from nothing. progress: called with the number of statements read so far."""
+    """Evaluates everything from nothing. progress: called with the number of statements read so far.
+
+    A void that is stored and not evaluated yet may or may not have had its effect, so a snapshot without one is awaited
+    for up to a minute; Refusal if there is none.
+    """
+    for _ in range(TRIES):
+        report = _verify(engine, progress)
+        if report is not None:
+            return report
+        time.sleep(SECONDS_BETWEEN)
+    raise Refusal("Voided statements are waiting to be evaluated: start a worker, or try again in a moment.")
+
+
+def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | None:
     report = Report()
     snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ")
     with snapshot as connection, connection.begin() as transaction:
         beneath = driver(connection)
+        if inbox.voids_waiting(beneath):
+            return None
         here = world(beneath)
         people = People(here, identity.everybody(beneath))
         _match(beneath, here, people, report, progress)

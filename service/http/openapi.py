@@ -11,7 +11,7 @@ from typing import Any
 import flask_smorest
 import msgspec
 from flask import Flask
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
 from service.core.statement import Statement
 from service.http.problems import MEDIA_TYPE
@@ -40,7 +40,12 @@ class ProblemCause(Schema):
 
 
 class ProblemSchema(Schema):
-    """Why a request was refused (RFC 9457)."""
+    """Why a request was refused (RFC 9457). Some problems have further members, which say more of themselves."""
+
+    class Meta:
+        """Further members are right (RFC 9457, section 3.2)."""
+
+        unknown = INCLUDE
 
     type = fields.String(required=True, metadata={"example": "about:blank"})
     title = fields.String(required=True, metadata={"example": "Not Found"})

@@ -16,6 +16,7 @@ from uuid import uuid4
 import msgspec
 import structlog
 from flask import Flask, Response, g, request
+from psycopg.errors import DataError as PsycopgDataError
 from psycopg.errors import Error as PsycopgError
 from psycopg.errors import InterfaceError as PsycopgInterfaceError
 from psycopg.errors import OperationalError as PsycopgOperationalError
@@ -128,7 +129,12 @@ def _http(error: HTTPException) -> WerkzeugResponse | HTTPException:
 
 
 def _store(error: Exception) -> Response:
-    """The database or Redis is away: 503 and when to come again. Any other error of theirs is ours: 500."""
+    """The database or Redis is away: 503 and when to come again. Any other error of theirs is ours: 500.
+
+    But for one: whatever text a caller sends may be on its way into a query, and PostgreSQL's cannot hold a NUL.
+    """
+    if _is_nul(error):
+        return rendered(Problem(400, "The request holds the character U+0000, which no text of ours can hold."))
     if not _is_away(error):
         return _unexpected(error)
     log.warning("a store is away", request_id=request_id(), path=request.path, error=str(error))
@@ -139,6 +145,11 @@ def _store(error: Exception) -> Response:
 def _is_away(error: Exception) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(cause, PsycopgOperationalError | PsycopgInterfaceError | PoolTimeout | RedisError)
+
+
+def _is_nul(error: Exception) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(cause, PsycopgDataError) and "NUL" in str(cause)
 
 
 def _unexpected(error: Exception) -> Response:

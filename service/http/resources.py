@@ -13,6 +13,7 @@ import msgspec
 from flask import Request, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.core.rule import Text
 from service.http.problems import Problem, flattened
@@ -28,11 +29,14 @@ class Parser(FlaskParser):
     """Reads arguments; whatever is wrong with them becomes a problem."""
 
     def load_json(self, req: Request, schema: Schema) -> Any:
-        """The body as JSON; 415 where it does not say that it is, 400 where it is not."""
+        """The body as JSON; 415 where it does not say that it is, 400 where it is not, 413 where it is too large."""
         if not req.is_json:
             raise Problem(415, "Send the body as application/json.", headers={"Accept": "application/json"})
+        body = req.get_data()
+        if req.content_length is None and len(body) == req.max_content_length:
+            raise RequestEntityTooLarge  # of a body in chunks werkzeug reads that much, and drops the rest
         try:
-            return msgspec.json.decode(req.get_data())
+            return msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Problem(400, f"The body is no JSON: {error}") from None
         except RecursionError:

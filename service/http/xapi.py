@@ -30,8 +30,10 @@ blueprint = Blueprint("xapi", __name__, url_prefix="/xapi")
 def post() -> Response:
     """Stores one statement or an array of them; answers their ids in order."""
     source, now = source_of(request), datetime.now(UTC)
-    raws = _statements(_body())
-    rows = [_row(raw, place, source, now) for place, raw in enumerate(raws)]
+    body = _body()
+    raws = _statements(body)
+    places = range(len(raws)) if body.lstrip()[:1] == b"[" else (None,)
+    rows = [_row(raw, place, source, now) for place, raw in zip(places, raws, strict=True)]
     services().intake.store(rows)
     return _json([str(row.id) for row in rows])
 
@@ -58,7 +60,8 @@ def _body() -> bytes:
     most = services().settings.max_bytes
     if (request.content_length or 0) > most:
         _too_large(most)
-    body = request.stream.read(most + 1) if request.content_length is None else request.get_data(cache=False)
+    request.max_content_length = most + 1  # for a body of unknown length is cut off there, and nobody told
+    body = request.get_data(cache=False)
     if len(body) > most:
         _too_large(most)
     return body

@@ -46,7 +46,7 @@ def claim(connection: Driver, limit: int) -> list[Claimed]:
             return []
         cursor.execute("SELECT target FROM void WHERE target = ANY(%b::uuid[])", [[row[0] for row in rows]])
         voided = {target for (target,) in cursor}
-        return [claimed(*row, row[0] in voided) for row in rows]
+        return [claimed(statement, *row, statement in voided) for statement, *row in rows]
 
 
 def claimed(
@@ -80,4 +80,10 @@ def targets(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
 def waiting(connection: Driver) -> bool:
     """Whether anything is stored and not yet evaluated."""
     row = connection.execute("SELECT EXISTS (SELECT FROM inbox)").fetchone()
+    return bool(row and row[0])
+
+
+def voids_waiting(connection: Driver) -> bool:
+    """Whether a voiding statement is stored and not yet evaluated."""
+    row = connection.execute("SELECT EXISTS (SELECT FROM inbox JOIN void ON void.voider = inbox.statement)").fetchone()
     return bool(row and row[0])

@@ -173,9 +173,8 @@ def _growth(directory: Path) -> None:
     few, many = (_cost_with_rules(directory / f"rules{number}", number) for number in (10, 10_000))
     print(f"  10 rules {few:.0f} µs, 10,000 rules {many:.0f} µs: {many / few:.2f} times as much")
     short, long = _cost_with_history(directory / "history")
-    print(
-        f"  after 100 statements of a learner {short:.0f} µs, after 100,000 {long:.0f} µs: {long / short:.2f} times as much"
-    )
+    ratio = f"{long / short:.2f} times as much"
+    print(f"  after 100 statements of a learner {short:.0f} µs, after 100,000 {long:.0f} µs: {ratio}")
 
 
 def _cost_with_rules(directory: Path, number: int) -> float:

@@ -15,6 +15,8 @@ from tests.laws import oracle
 from tests.laws.effort import examples
 from tests.laws.histories import Scene, plain_scenes, scenes
 from tests.laws.oracle import Award, Delivery, World
+from tests.laws.stage import TAGS, TYPES, VERBS
+from tests.laws.test_oracle import rule, told
 
 
 class Known:
@@ -74,4 +76,13 @@ def test_core_and_oracle_agree_where_kinds_and_limits_meet(scene: Scene) -> None
 @examples(20)
 @given(scenes(most_rules=6, most_statements=60))
 def test_core_and_oracle_agree_on_longer_histories(scene: Scene) -> None:
+    check(scene)
+
+
+def test_a_match_may_come_inside_a_window_of_months_again() -> None:
+    """A month before 29 March 13:00 is 28 February 13:00; a month before 31 March 12:00 is 28 February 12:00."""
+    moments = ["2026-02-28T12:00:00Z", "2026-03-29T13:00:00Z", "2026-03-31T12:00:00Z"]
+    counted = rule("{title: t, how_to_earn: h, status: live, count: {reach: 3, within: 1 month}}") | {"rule": "rule-0"}
+    scene = Scene([counted], [told(n, at) for n, at in enumerate(moments)], World(VERBS, TYPES, TAGS))
+    assert len(awards(scene)) == 1
     check(scene)
