@@ -16,7 +16,7 @@ _ABOUT = {
     "demo": "Run the service on sample statements and show what comes of them.",
     "verify": "Evaluate everything from nothing and compare it with the ledger.",
     "statements": "Check statements, or push them to a service.",
-    "rules": "Check, test, preview and apply rules.",
+    "rules": "Check, test and apply rules.",
     "boards": "Rebuild the leaderboards.",
     "replay": "Evaluate stored statements again.",
     "sources": "Who may push statements.",

@@ -32,11 +32,7 @@ def upgrade() -> None:
             "state", sa.Text(), server_default="offered", nullable=False, comment="offered, claimed, declined, revoked"
         ),
         sa.Column(
-            "review",
-            sa.Boolean(),
-            server_default=sa.text("false"),
-            nullable=False,
-            comment="undone after a claim: an admin decides",
+            "review", sa.Boolean(), server_default=sa.text("false"), nullable=False, comment="an admin decides about it"
         ),
         sa.Column("decided", sa.DateTime(timezone=True), nullable=True),
         sa.Column("credential", sa.UUID(), nullable=True),
@@ -95,7 +91,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("learner", "id", name=op.f("pk_entry")),
         comment="the ledger: rows are only ever added",
     )
-    op.create_index("ix_entry_learner_rule", "entry", ["learner", "rule"], unique=False)
+    op.create_index("ix_entry_rule_learner", "entry", ["rule", "learner"], unique=False)
     op.create_table(
         "fold",
         sa.Column("rule", sa.Integer(), nullable=False),
@@ -108,7 +104,7 @@ def upgrade() -> None:
         ),
         sa.Column("statement", sa.UUID(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("rule", "learner", name=op.f("pk_fold")),
+        sa.PrimaryKeyConstraint("learner", "rule", name=op.f("pk_fold")),
         postgresql_with={"fillfactor": "70"},
     )
     op.create_table(
@@ -187,13 +183,7 @@ def upgrade() -> None:
         "ruleset",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("generation", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column(
-            "time_zone",
-            sa.Text(),
-            server_default="UTC",
-            nullable=False,
-            comment="whose days count where nothing else is said",
-        ),
+        sa.Column("time_zone", sa.Text(), server_default="UTC", nullable=False, comment="whose days count by default"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset")),
         comment="one row; its generation grows with every change, so that workers know when to load again",
     )
@@ -215,6 +205,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("board", "period", "learner", name=op.f("pk_score")),
         postgresql_with={"fillfactor": "70"},
     )
+    op.create_index("ix_score_learner", "score", ["learner"], unique=False)
     op.create_table(
         "signing_key",
         sa.Column("id", sa.Text(), nullable=False, comment="the fragment of its verification method"),
@@ -256,13 +247,7 @@ def upgrade() -> None:
         sa.Column("bits", sa.LargeBinary(), nullable=False),
         sa.Column("used", sa.Integer(), server_default="0", nullable=False, comment="how many indexes are given out"),
         sa.Column("body", sa.LargeBinary(), nullable=True, comment="the signed bytes as served"),
-        sa.Column(
-            "dirty",
-            sa.Boolean(),
-            server_default=sa.text("true"),
-            nullable=False,
-            comment="bits have changed since it was signed",
-        ),
+        sa.Column("dirty", sa.Boolean(), server_default=sa.text("true"), nullable=False, comment="to be signed again"),
         sa.Column("signed", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_status_list")),
     )
@@ -281,6 +266,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("target", "voider", name=op.f("pk_void")),
         comment="written with the voiding statement, so that a target that comes later finds it",
     )
+    op.create_index("ix_void_voider", "void", ["voider"], unique=False)
     op.create_table(
         "claim_link",
         sa.Column("hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the token in the link"),
@@ -373,12 +359,14 @@ def downgrade() -> None:
     op.drop_table("credential")
     op.drop_index(op.f("ix_claim_link_award"), table_name="claim_link")
     op.drop_table("claim_link")
+    op.drop_index("ix_void_voider", table_name="void")
     op.drop_table("void")
     op.drop_table("total")
     op.drop_table("status_list")
     op.drop_table("statement")
     op.drop_table("source")
     op.drop_table("signing_key")
+    op.drop_index("ix_score_learner", table_name="score")
     op.drop_table("score")
     op.drop_table("ruleset")
     op.drop_table("rule")
@@ -389,7 +377,7 @@ def downgrade() -> None:
     op.drop_table("intake_count")
     op.drop_table("inbox")
     op.drop_table("fold")
-    op.drop_index("ix_entry_learner_rule", table_name="entry")
+    op.drop_index("ix_entry_rule_learner", table_name="entry")
     op.drop_table("entry")
     op.drop_table("document")
     op.drop_table("conflict")

@@ -39,7 +39,7 @@ class Folder(NamedTuple):
 
 @click.group("rules")
 def command() -> None:
-    """Check, test, preview and apply rules."""
+    """Check, test and apply rules."""
 
 
 def _directory(function: Command) -> Command:

@@ -107,6 +107,7 @@ void = Table(
     Column("target", UUID(as_uuid=True), nullable=False),
     Column("voider", UUID(as_uuid=True), nullable=False),
     PrimaryKeyConstraint("target", "voider"),
+    Index("ix_void_voider", "voider"),
     comment="written with the voiding statement, so that a target that comes later finds it",
 )
 
@@ -227,7 +228,7 @@ fold = Table(
     moment("happened", nullable=False, comment="with `statement`: the match the state stands at"),
     Column("statement", UUID(as_uuid=True), nullable=False),
     Column("state", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("rule", "learner"),
+    PrimaryKeyConstraint("learner", "rule"),
     postgresql_with={"fillfactor": "70"},
 )
 
@@ -247,7 +248,7 @@ entry = Table(
     Column("reason", Text, comment="null: the rule's title says it all"),
     Column("corrects", BigInteger, comment="the entry that this one takes back or mends"),
     PrimaryKeyConstraint("learner", "id"),
-    Index("ix_entry_learner_rule", "learner", "rule"),
+    Index("ix_entry_rule_learner", "rule", "learner"),
     comment="the ledger: rows are only ever added",
 )
 
@@ -271,6 +272,7 @@ score = Table(
     moment("reached", nullable=False, comment="event time of the latest award in it: who got there first"),
     Column("version", BigInteger, nullable=False, comment="grows with every change; Redis applies only newer ones"),
     PrimaryKeyConstraint("board", "period", "learner"),
+    Index("ix_score_learner", "learner"),
     postgresql_with={"fillfactor": "70"},
 )
 

@@ -268,7 +268,7 @@ def test_a_state_does_not_grow_with_history(written: str) -> None:
     here = setting(rule(written), zone("Europe/Berlin"))
     fold, state, start = KINDS[type(here.rule.kind)][0], None, datetime(2020, 1, 1, tzinfo=UTC)
     for number in range(3000):
-        happened = start + timedelta(hours=17 * number)
+        happened = start + timedelta(hours=17 * number + number // 10 * 24)
         match = Match(1, happened, numbered(number), None, f"https://example.com/{number % 1000}")
         state, _ = fold(here, state, match)
         assert len(msgspec.msgpack.encode(state)) < 800

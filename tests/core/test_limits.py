@@ -70,6 +70,8 @@ def test_the_tightest_of_several_caps_decides_and_is_named() -> None:
     caps = "{give: {points: 15}, limit: [{points: 100, per: week}, {points: 20, per: day}]}"
     assert [award.amounts["points"] for award in evaluated(caps, hourly(3)).awards] == [15, 5]
     assert refusals(caps, hourly(3)) == {3: "limit 20 points per day"}
+    both = "{give: {points: 15}, limit: [{points: 20, per: day}, {points: 25, per: week}]}"
+    assert [award.amounts["points"] for award in evaluated(both, hourly(3)).awards] == [15, 5]
 
 
 def test_a_cap_on_points_never_withholds_a_badge() -> None:

@@ -66,6 +66,10 @@ def test_object_is_an_iri_or_begins_with_one() -> None:
     assert not fulfilled("object: 'https://example.com/a'", said(1, thing="ab"))
     assert fulfilled("object: {starts_with: 'https://example.com/a'}", said(1, thing="ab"))
     assert not fulfilled("object: {starts_with: 'https://example.com/b'}", said(1, thing="ab"))
+    either = Rule("r", (Among("object", ("https://example.com/a",), ("https://example.com/b",)),), ())
+    assert [Matcher(either).fulfilled_by(fact(said(1, thing=thing))) for thing in ("a", "ab", "b", "bc")] == [
+        True, False, True, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,14 @@ def test_a_time_that_the_clock_skips_is_read_as_before_the_jump() -> None:
 
 def test_a_time_that_comes_twice_is_the_first() -> None:
     assert before("2026-11-25T02:30:00+01:00", 1, "months", "Europe/Berlin") == "2026-10-25T02:30:00+02:00"
+    second = "2026-10-25T02:30:00+01:00"
+    assert before(second, 6, "years", "Europe/Berlin") == "2020-10-25T02:30:00+02:00"
+
+
+def test_nothing_is_before_the_beginning_of_the_calendar() -> None:
+    for months in (6, 7, 17, 18):
+        assert before("0001-06-30T12:00:00+00:00", months, "months") == DAWN.isoformat()
+    assert before("0001-06-30T12:00:00+00:00", 5, "months") == "0001-01-30T12:00:00+00:00"
 
 
 @pytest.mark.parametrize("unit", ["seconds", "minutes", "hours", "days", "weeks", "months", "years"])

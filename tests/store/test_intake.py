@@ -1,6 +1,7 @@
 """Storing statements: each once and for good, whoever brings it how often."""
 
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from service.store import intake
 from service.store.engine import driver
 from service.store.intake import Stored
 from tests.at_work import NOW, AtWork, row
-from tests.written import Json, agent, days, group, numbered, said, void
+from tests.written import agent, days, group, numbered, said, void
 
 
 @pytest.fixture
@@ -124,19 +125,21 @@ def test_what_is_rolled_back_leaves_nothing(here: AtWork) -> None:
 
 
 def test_whoever_brings_the_same_at_the_same_moment_it_is_stored_once(here: AtWork) -> None:
-    statements = [*days(*range(1, 26)), void(1000, 101)]
+    rows = [row(one) for one in (*(said(n) for n in range(400)), void(1000, 101))]
+    start = threading.Barrier(6)
 
     def bring(seed: int) -> Stored:
-        mine: list[Json] = random.Random(seed).sample(statements, len(statements))
-        results = [here.arrive(*mine[start : start + 5]) for start in range(0, len(mine), 5)]
-        return Stored(*map(sum, zip(*results, strict=True)))
+        mine = random.Random(seed).sample(rows, len(rows))
+        with here.engine.begin() as connection:
+            start.wait()
+            return intake.store(driver(connection), mine)
 
-    with ThreadPoolExecutor(8) as threads:
-        results = list(threads.map(bring, range(8)))
-    assert sum(one.new for one in results) == here.size("statement") == here.size("inbox") == 26
-    assert sum(one.duplicates for one in results) == 7 * 26
+    with ThreadPoolExecutor(6) as threads:
+        results = list(threads.map(bring, range(6)))
+    assert sum(one.new for one in results) == here.size("statement") == here.size("inbox") == 401
+    assert sum(one.duplicates for one in results) == 5 * 401
     assert here.size("conflict") == 0
-    assert counts(here) == (8 * 26, 7 * 26, 0)
+    assert counts(here) == (6 * 401, 5 * 401, 0)
     assert here.size("void") == 1
 
 
