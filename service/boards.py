@@ -302,15 +302,18 @@ def lost(engine: Engine, redis: Redis) -> bool:
     return sentinel is None or not sentinel.startswith(f"{identity} {_life(redis)} ".encode())
 
 
-def rebuild(engine: Engine, redis: Redis) -> int:
+def rebuild(engine: Engine, redis: Redis, *, force: bool = False) -> int:
     """Makes all boards anew from the scores in the database, and returns how many scores were written.
+
+    Whether they are lost is asked when nobody else is making them: of several workers that miss them only the first
+    makes them. With `force` nothing is asked.
 
     Everything is removed before the scores are read, so whatever a drain writes meanwhile is either removed and read
     again, or written beside it with its version. The sentinel comes last, and only if nobody has emptied Redis since.
     """
     with engine.begin() as alone:
         alone.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _REBUILD_LOCK})
-        return _rebuilt(engine, redis)
+        return _rebuilt(engine, redis) if force or lost(engine, redis) else 0
 
 
 def _rebuilt(engine: Engine, redis: Redis) -> int:

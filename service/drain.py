@@ -92,8 +92,9 @@ def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed], m
     new = list(candidates(here, standing))
     gone = list(candidates(here, voided)) if voided else []
     names = _names(here.known, met)
-    locked = identity.lock(beneath, {candidate.learner for candidate in (*new, *gone)} | names.keys())
-    renamed = bool(names) and _rename(beneath, here.known, locked, names)
+    others = {learner for learner, name in names.items() if name.text != here.known.names.get(learner)}
+    locked = identity.lock(beneath, {candidate.learner for candidate in (*new, *gone)} | others)
+    renamed = _rename(beneath, here.known, locked, names)
     people = People(here, locked)
     recount = Recount(connection, here, people)
     recount.add([found(candidate, people) for candidate in new])
@@ -114,21 +115,25 @@ def _voided(connection: Driver, here: World, claimed: Sequence[Claimed]) -> list
 
 
 def _names(known: Known, met: Iterable[Part]) -> dict[int, Name]:
-    """What the newest of these statements call whom, where it is not what we call them."""
+    """What the newest of these statements call whom."""
     names: dict[int, Name] = {}
     for fact, key, agent in met:
         learner = known.learners[key]
-        if agent.name and agent.name != known.names.get(learner):
+        if agent.name:
             name = Name(fact.happened, fact.id, agent.name.replace("\0", "")[:200])
             names[learner] = max(names.get(learner, name), name)
     return names
 
 
 def _rename(connection: Driver, known: Known, locked: Mapping[int, Person], names: Mapping[int, Name]) -> bool:
-    """Gives learners their newest names; whether any is another than before."""
+    """Gives the locked learners their newest names; whether any is another than before.
+
+    Those who are called what we remember are looked at too where they are locked anyway: another process may have
+    given them another name, or an administrator taken it away.
+    """
     newer = {}
-    for learner, name in names.items():
-        before = locked[learner]
+    for learner in names.keys() & locked.keys():
+        name, before = names[learner], locked[learner]
         if before.name != name.text and (before.name_happened is None or before.name_happened <= name.happened):
             newer[learner] = name
         known.names[learner] = name.text if learner in newer else before.name or ""

@@ -107,7 +107,7 @@ class Postgres:
         cluster = self.directory / "cluster"
         run_as = children.account(cluster, [self.directory, binaries / "postgres"])
         _check_major(cluster)
-        evict(cluster, cluster / "postmaster.pid", signal.SIGINT)
+        evict(cluster, cluster / "postmaster.pid", "postgres", signal.SIGINT)
         sockets = _make_sockets(self.directory, ".s.PGSQL.5432", run_as)
         if not cluster.exists():
             _initdb(binaries, cluster, run_as)
@@ -165,7 +165,7 @@ class Valkey:
     def _start(self, binary: Path) -> None:
         store = self.directory / "store"
         run_as = children.account(store, [self.directory, binary])
-        evict(store, store / "pid", signal.SIGTERM)
+        evict(store, store / "pid", binary.resolve().name, signal.SIGTERM)
         path = _make_sockets(self.directory, "valkey.sock", run_as) / "valkey.sock"
         _make_private(store, run_as)
         settings = {
@@ -213,8 +213,8 @@ def lock(path: Path, what: str) -> IO[str]:
     return file
 
 
-def evict(home: Path, pid_file: Path, how: signal.Signals) -> None:
-    """End what an earlier owner of `home` left running there; the pid file tells that there was no proper end.
+def evict(home: Path, pid_file: Path, program: str, how: signal.Signals) -> None:
+    """End the `program` that an earlier owner of `home` left running there; the pid file tells of no proper end.
 
     Only the first process is asked: PostgreSQL's others leave by themselves when it has gone.
     """
@@ -222,11 +222,11 @@ def evict(home: Path, pid_file: Path, how: signal.Signals) -> None:
         return
     lines = pid_file.read_text().split()
     deadline = time.monotonic() + _STOP_SECONDS
-    for process in _occupants(home):
+    for process in _occupants(home, program):
         if lines and str(process.pid) == lines[0]:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(how)
-    while occupants := _occupants(home):
+    while occupants := _occupants(home, program):
         if time.monotonic() > deadline:
             for process in occupants:
                 with suppress(psutil.NoSuchProcess):
@@ -235,12 +235,17 @@ def evict(home: Path, pid_file: Path, how: signal.Signals) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def _occupants(home: Path) -> list[psutil.Process]:
-    """The processes that work in the folder, as both servers and all their children do."""
+def _occupants(home: Path, program: str) -> list[psutil.Process]:
+    """The processes of a server and its children: those that run its program, from wherever, and work in its folder.
+
+    Neither is enough: a shell may have gone to the folder, and another folder may have a server too.
+    """
 
     def works_there(process: psutil.Process) -> bool:
         try:
-            return process.status() != psutil.STATUS_ZOMBIE and process.cwd() == str(home.resolve())
+            if process.status() == psutil.STATUS_ZOMBIE or process.cwd() != str(home.resolve()):
+                return False
+            return Path(process.exe().removesuffix(" (deleted)")).name == program
         except (psutil.Error, OSError):
             return False
 

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from types import FrameType
 
 import psutil
 import structlog
@@ -44,6 +46,7 @@ LONGEST_DRAIN_SECONDS = 60.0
 MOST_SHOWN = 50
 """Rows of the outbox that are taken out together; one that a crash leaves there is projected once more."""
 SWEEP_SECONDS = 5.0
+RECONNECT_SECONDS = 1.0
 TRIES = 5
 """How often a batch is tried when another transaction was in its way."""
 
@@ -53,13 +56,15 @@ log = structlog.get_logger(__name__)
 # --- waking -------------------------------------------------------------------------------------------------------
 
 
-def wake(redis: Redis) -> None:
-    """Makes sure that a drain will look at the inbox after this moment. Without Redis the sweep will see to it."""
+def wake(redis: Redis) -> bool:
+    """Makes sure that a drain will look at the inbox after this moment; False if Redis is away, and the sweep will."""
     try:
         if redis.set(WAKE, b"1", nx=True, px=WAKE_MS):
             Queue(QUEUE, connection=redis).enqueue(drain, result_ttl=0, failure_ttl=86400, job_timeout=600)
     except RedisError as error:
-        log.warning("redis is away; the sweep will wake the worker", error=str(error))
+        log.warning("redis is away; the sweep evaluates meanwhile", error=str(error))
+        return False
+    return True
 
 
 def anybody_works(redis: Redis) -> bool:
@@ -86,20 +91,46 @@ _here: Here | None = None
 """RQ calls jobs by name and hands them nothing, so it belongs to the process, which works for one database."""
 
 
+class Worker(SimpleWorker):
+    """RQ's worker in one process, which knows whether it ended because it was told to."""
+
+    told_to_stop = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.told_to_stop = True
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
 def work(settings: Settings) -> None:
-    """Runs jobs and the sweep until SIGTERM or SIGINT; a job that has begun is finished."""
+    """Runs jobs and the sweep until SIGTERM or SIGINT; a job that has begun is finished. Redis may come and go."""
     global _here
     base, redis = engine(settings.database_url), Redis.from_url(settings.redis_url)
     _here = Here(settings, base, redis, Drain(base))
     stop = threading.Event()
-    sweeper = threading.Thread(target=_sweeping, args=(_here, stop), name="sweep", daemon=True)
-    sweeper.start()
-    worker = SimpleWorker([Queue(QUEUE, connection=redis)], connection=redis, log_job_description=False)
+    regulars = [
+        threading.Thread(target=_regularly, args=(task, stop), name=task.func.__name__, daemon=True)
+        for task in (partial(sweep, settings, base, redis), partial(catch_up, base, redis))
+    ]
+    for thread in regulars:
+        thread.start()
     try:
-        worker.work(logging_level="WARNING")
+        while not _worked(redis):
+            time.sleep(RECONNECT_SECONDS)
     finally:
         stop.set()
-        sweeper.join(timeout=10)
+        for thread in regulars:
+            thread.join(timeout=10)
+
+
+def _worked(redis: Redis) -> bool:
+    """Works as long as Redis is there; True when told to stop."""
+    try:
+        worker = Worker([Queue(QUEUE, connection=redis)], connection=redis, log_job_description=False)
+        worker.work(logging_level="WARNING")
+    except RedisError as error:
+        log.warning("redis is away; the sweep evaluates meanwhile", error=str(error))
+        return False
+    return worker.told_to_stop
 
 
 def drain() -> None:
@@ -174,26 +205,48 @@ def _forget(engine: Engine, shown: list[int]) -> None:
 # --- the sweep ----------------------------------------------------------------------------------------------------
 
 
-def _sweeping(here: Here, stop: threading.Event) -> None:
+def _regularly(task: Callable[[], object], stop: threading.Event) -> None:
     while not stop.wait(SWEEP_SECONDS):
-        try:
-            sweep(here.settings, here.engine, here.redis)
-        except Exception:  # the next sweep tries again; a worker must not end because a server was restarted
-            log.exception("the sweep failed")
+        _attempt(task)
+
+
+def _attempt(task: Callable[[], object]) -> None:
+    try:
+        task()
+    except Exception as error:  # noqa: BLE001 - the next time it is tried again, and the tasks after it are not held up
+        log.warning("to be tried again", error=repr(error), task=getattr(task, "func", task).__name__)
 
 
 def sweep(settings: Settings, engine: Engine, redis: Redis) -> None:
-    """Mends what a crash or a lost Redis left, and goes on with whatever was interrupted."""
+    """Mends what a crash or a lost Redis left: forgotten wake-ups, boards, scores, unsigned status lists."""
+    for step in (_look_for_forgotten, _mend_boards, _project_leftovers):
+        _attempt(partial(step, engine, redis))
+    _attempt(partial(_sign_lists, settings, engine))
+
+
+def _look_for_forgotten(engine: Engine, redis: Redis) -> None:
+    """Wakes a drain if anything is waiting; without Redis, evaluates it here."""
     with engine.begin() as connection:
         waiting = inbox.waiting(driver(connection))
-    if waiting:
-        wake(redis)
+    if waiting and not wake(redis):
+        drain = Drain(engine)
+        while drain_once(drain, engine, redis).statements:
+            pass
+
+
+def _mend_boards(engine: Engine, redis: Redis) -> None:
     if boards.lost(engine, redis):
         boards.rebuild(engine, redis)
-    _project_leftovers(engine, redis)
+
+
+def _sign_lists(settings: Settings, engine: Engine) -> None:
     with engine.begin() as connection:
         issuer = Issuer(SLUG, settings.issuer_name, settings.public_url)
         resign_dirty_lists(connection, issuer, settings.secret_key, datetime.now(UTC))
+
+
+def catch_up(engine: Engine, redis: Redis) -> None:
+    """Counts again what a change of rules left to be counted again; by a thread of its own, as it may take long."""
     replay.catch_up(engine, lambda changed: show(engine, redis, changed))
 
 

@@ -18,12 +18,16 @@ from service.store.engine import engine
 _LOCK = 0x706C6175646974  # "plaudit"
 
 
-def migrate(database_url: str) -> None:
-    """Apply the revisions that the database does not have yet. Raises Refusal when it cannot be reached."""
+def migrate(database_url: str) -> str:
+    """Apply the revisions that the database does not have yet, and return the newest one's name.
+
+    Raises Refusal when the database cannot be reached.
+    """
     with _reached(database_url) as guard, _alone(guard), guard.engine.connect() as connection:
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        return str(ScriptDirectory.from_config(config).get_current_head())
 
 
 def require_newest(database_url: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,7 +27,9 @@ from service.store.matches import Group
 from service.world import People, World, candidates, found, parts, world
 
 CHUNK = 2000
-"""Statements matched, or learners folded, in one transaction."""
+"""Statements matched in one transaction."""
+LEARNERS = 500
+"""Learners folded in one transaction, which keeps them locked."""
 LOCK = 7_351_002
 """Number of the advisory lock: one process counts again at a time."""
 
@@ -48,7 +49,7 @@ def apply_rules_directory(engine: Engine, directory: Path, zone: ZoneInfo) -> li
         listed = "\n".join(map(str, errors))
         raise Refusal(f"{listed}\nThe rules in {directory} were not applied; those that were in force stay.")
     with engine.begin() as connection:
-        return rules.apply(driver(connection), documents, zone, datetime.now(UTC))
+        return rules.apply(driver(connection), documents, zone)
 
 
 def any_rules(engine: Engine) -> bool:
@@ -148,7 +149,7 @@ def _fold_everybody(engine: Engine, here: World, number: int, show: Show) -> Non
     after = 0
     while True:
         with _in_force(engine, here) as connection:
-            learners = history.learners_of_rule(driver(connection), number, after, CHUNK)
+            learners = history.learners_of_rule(driver(connection), number, after, LEARNERS)
             if not learners:
                 return
             changed = _fold(connection, here, [(number, learner) for learner in learners])

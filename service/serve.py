@@ -29,6 +29,7 @@ from service.store.tokens import ensure_default_source
 from service.stores import Stores
 
 _QUICK_SECONDS, _QUICK_DEATHS = 10, 5
+_LONGEST_PAUSE_SECONDS = 10
 _ANSWER_SECONDS = 60
 _PATIENCE_SECONDS = 30  # for requests in flight, and for a worker's job
 
@@ -70,7 +71,7 @@ class Service:
         environ = _environ(self.settings)
         self._http = [_Child("The HTTP server", lambda: _python(["-m", "service.wsgi"], environ))]
         self._workers = [
-            _Child("A worker", lambda: _python(["-m", "service", "worker"], environ))
+            _Child("A worker", lambda: _python(["-m", "service", "worker"], environ), needed=False)
             for _ in range(self.settings.workers)
         ]
         self._wait_for_an_answer()
@@ -104,12 +105,19 @@ class Service:
 
 
 class _Child:
-    """A process that is started again, later each time, when it dies; five quick deaths in a row are the end."""
+    """A process that is started again, later each time, when it dies.
+
+    Five quick deaths in a row of one without which nothing can be stored (`needed`) are the end of the service.
+    """
 
     def __init__(
-        self, name: str, begin: Callable[[], subprocess.Popen[bytes]], begun: subprocess.Popen[bytes] | None = None
+        self,
+        name: str,
+        begin: Callable[[], subprocess.Popen[bytes]],
+        begun: subprocess.Popen[bytes] | None = None,
+        needed: bool = True,
     ) -> None:
-        self._name, self._begin = name, begin
+        self._name, self._begin, self._needed = name, begin, needed
         self._process = begun or begin()
         self._since = time.monotonic()
         self._quick_deaths = 0
@@ -119,10 +127,10 @@ class _Child:
         now = time.monotonic()
         if self._due is None and (status := self._process.poll()) is not None:
             self._quick_deaths = self._quick_deaths + 1 if now - self._since < _QUICK_SECONDS else 1
-            if self._quick_deaths >= _QUICK_DEATHS:
+            if self._quick_deaths >= _QUICK_DEATHS and self._needed:
                 raise Refusal(f"{self._name} ended {_QUICK_DEATHS} times right after its start, last with {status}.")
             click.echo(f"{self._name} ended with {status} and is started again.", err=True)
-            self._due = now + 0.1 * 2**self._quick_deaths
+            self._due = now + min(0.1 * 2**self._quick_deaths, _LONGEST_PAUSE_SECONDS)
         elif self._due is not None and now >= self._due:
             self._process, self._since, self._due = self._begin(), time.monotonic(), None
 

@@ -18,7 +18,7 @@ from service.core import evaluate, windows
 from service.core.ledger import differences
 from service.core.matching import Match
 from service.errors import Refusal
-from service.store import history, identity, inbox, ledger, matches, scoring
+from service.store import history, identity, inbox, ledger, matches, rules, scoring
 from service.store.engine import Driver, driver
 from service.store.matches import Group
 from service.world import People, World, candidates, found, parts, world
@@ -41,25 +41,29 @@ class Report:
 def verify(engine: Engine, progress: Callable[[int], None] = lambda _: None) -> Report:
     """Evaluates everything from nothing. progress: called with the number of statements read so far.
 
-    A void that is stored and not evaluated yet may or may not have had its effect, so a snapshot without one is awaited
-    for up to a minute; Refusal if there is none.
+    A void that is stored and not evaluated yet may or may not have had its effect, and so may a rule that is being
+    counted again. So a snapshot without either is awaited for up to a minute; Refusal if there is none.
     """
     for _ in range(TRIES):
         report = _verify(engine, progress)
-        if report is not None:
+        if isinstance(report, Report):
             return report
         time.sleep(SECONDS_BETWEEN)
-    raise Refusal("Voided statements are waiting to be evaluated: start a worker, or try again in a moment.")
+    raise Refusal(f"{report}. Start a worker, or try again in a moment.")
 
 
-def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | None:
+def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | str:
+    """The report, or what it must wait for, in words."""
     report = Report()
     snapshot = engine.connect().execution_options(isolation_level="REPEATABLE READ")
     with snapshot as connection, connection.begin() as transaction:
         beneath = driver(connection)
         if inbox.voids_waiting(beneath):
-            return None
+            return "Voided statements are waiting to be evaluated"
         here = world(beneath)
+        if pending := rules.pending(beneath):
+            names = sorted({here.counting[number].rule.name for number, _ in pending})
+            return f"Rules are being counted again: {', '.join(names)}"
         people = People(here, identity.everybody(beneath))
         _match(beneath, here, people, report, progress)
         _compare_groups(beneath, here, people, report)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Literal
@@ -214,6 +215,16 @@ def test_an_empty_redis_is_lost_until_it_is_rebuilt(engine: Engine, redis: Redis
     assert [one.learner for one in boards.page(redis, number, board(), 0, 10, 0).standings] == [2, 1]
 
 
+def test_of_several_that_miss_the_boards_one_makes_them(engine: Engine, redis: Redis) -> None:
+    number = in_force(engine, board())[board().name]
+    learners(engine, [True])
+    keep(engine, [row(1, 10)._replace(board=number)])
+    with ThreadPoolExecutor(4) as pool:
+        written = list(pool.map(lambda _: boards.rebuild(engine, redis), range(4)))
+    assert sorted(written) == [0, 0, 0, 1]
+    assert boards.rebuild(engine, redis, force=True) == 1
+
+
 def test_boards_that_changed_are_lost(engine: Engine, redis: Redis) -> None:
     in_force(engine, board())
     boards.rebuild(engine, redis)
@@ -290,7 +301,7 @@ def test_rebuilding_beside_a_running_drain_loses_nothing(engine: Engine, redis: 
     thread.start()
     try:
         for _ in range(10):
-            boards.rebuild(engine, redis)
+            boards.rebuild(engine, redis, force=True)
     finally:
         stop.set()
         thread.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,9 +14,12 @@ import pytest
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, event
 
+from service.core.statement import Agent
 from service.drain import Drain
+from service.store import identity, inbox, profiles
+from service.store.engine import driver
 from service.store.tables import metadata
-from tests.at_work import NOW, AtWork
+from tests.at_work import NOW, AtWork, row
 from tests.written import Json, agent, days, group, moment, numbered, said, void
 
 
@@ -96,6 +100,45 @@ def test_a_learner_is_called_what_the_newest_statement_calls_them(here: AtWork) 
     assert here.execute("SELECT name FROM learner") == [("Ann D.",)]
 
 
+def test_a_name_that_another_process_gave_is_followed_by_a_newer_one_that_this_one_remembers(here: AtWork) -> None:
+    here.apply("{}")
+    one, other = Drain(here.engine), Drain(here.engine)
+    for number, (drain, name) in enumerate([(one, "Ann"), (other, "Anna"), (one, "Ann")], 1):
+        here.arrive(said(number, f"2026-01-0{number}", who={**agent("ann"), "name": name}))
+        drain()
+        assert here.execute("SELECT name FROM learner") == [(name,)]
+
+
+def test_a_name_that_was_taken_away_is_given_by_the_next_statement(here: AtWork) -> None:
+    here.apply("{}")
+    drain = Drain(here.engine)
+    for number in (1, 2):
+        here.arrive(said(number, f"2026-01-0{number}", who={**agent("ann"), "name": "Ann"}))
+        drain()
+        assert here.execute("SELECT name FROM learner") == [("Ann",)]
+        with here.engine.begin() as connection:
+            profiles.change(connection, here.learner("ann"), {"name": None})
+
+
+def test_of_two_that_meet_somebody_new_at_once_neither_takes_other_learners_away(here: AtWork) -> None:
+    here.execute("INSERT INTO learner (created) VALUES (now())")
+    new, key = Agent(mbox="mailto:ann@example.com"), "mbox_sha1sum:0"
+    with ThreadPoolExecutor(1) as pool, here.engine.connect() as other, other.begin() as transaction:
+        first = identity.learners(driver(other), {key: new})
+
+        def meet() -> dict[str, int]:
+            with here.engine.begin() as connection:
+                return identity.learners(driver(connection), {key: new})
+
+        second = pool.submit(meet)
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while not second.done() and not here.execute(waiting):
+            time.sleep(0.01)
+        transaction.commit()
+        assert second.result(20) == first
+    assert here.size("learner") == 2
+
+
 def test_a_name_is_a_name_whatever_it_holds(here: AtWork) -> None:
     here.apply("{}")
     here.take(said(1, who={**agent("ann"), "name": "A\0" * 500}))
@@ -162,6 +205,16 @@ def test_a_statement_that_nobody_honours_is_taken_and_gives_nothing(here: AtWork
     here.apply("{}")
     here.take(said(1, verb="https://example.com/verbs/looked-at"))
     assert (here.size("inbox"), here.size("entry"), here.size("outbox")) == (0, 0, 0)
+
+
+def test_who_pushed_it_and_how_is_known_when_it_is_evaluated(here: AtWork) -> None:
+    here.apply("{rule: a, when: {verb: completed, source: form}}", "{rule: b, when: {verb: completed, capture: xapi}}")
+    here.execute("UPDATE source SET capture = 'self_report' WHERE name = 'form'")
+    here.arrive(said(1, who="ann"), source="form")
+    here.arrive(said(2, who="bob"), source="default")
+    here.drain()
+    assert [line.split()[0] for line in here.awards("ann")] == ["a"]
+    assert [line.split()[0] for line in here.awards("bob")] == ["b"]
 
 
 def test_a_rule_on_trial_pays_nothing(here: AtWork) -> None:
@@ -279,6 +332,19 @@ def test_a_void_frees_the_cap_and_what_counts_once(here: AtWork) -> None:
     assert f"r {said(9)['id']} 01-06 points" in here.awards("ann")
 
 
+def test_what_was_voided_is_as_if_it_had_never_come(here: AtWork) -> None:
+    here.apply(
+        "{rule: two, count: {reach: 2}}",
+        "{rule: once, once_per: [object]}",
+        "{rule: cap, limit: [{awards: 1, per: month}]}",
+    )
+    here.take(*days(1, thing="a"))
+    here.take(void(2, 101))
+    assert here.size("match") == here.size("fold") == 0
+    here.take(*days(3, thing="a"))
+    assert sorted(here.awards("ann")) == [f"{rule} {said(103)['id']} 01-03 points" for rule in ("cap", "once")]
+
+
 def test_voiding_twice_is_voiding_once(here: AtWork) -> None:
     here.apply("{}")
     here.take(said(1))
@@ -388,6 +454,17 @@ def test_a_drain_takes_no_more_than_its_limit_and_the_oldest_first(here: AtWork)
     assert here.execute("SELECT statement FROM inbox") == [(numbered(7),)]
     assert here.drain() == 1
     assert here.drain() == 0
+
+
+def test_a_drain_takes_no_more_once_it_has_many_bytes(here: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.apply("{}")
+    here.arrive(said(1), said(2), said(3))
+    monkeypatch.setattr(inbox, "MOST_BYTES", len(row(said(1)).raw) + 1)
+    assert Drain(here.engine)().statements == 2
+    assert here.execute("SELECT statement FROM inbox") == [(numbered(3),)]
+    monkeypatch.setattr(inbox, "MOST_BYTES", 1)
+    assert here.drain() == 1
+    assert here.points("ann") == 30
 
 
 def test_a_drain_that_fails_has_done_nothing(here: AtWork) -> None:

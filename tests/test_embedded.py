@@ -6,6 +6,7 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -55,7 +56,8 @@ def words(url: str) -> list[str]:
 
 
 def at_work(home: Path) -> list[int]:
-    return [process.pid for process in embedded._occupants(home)]
+    program = "postgres" if home.name == "cluster" else embedded._valkey_binary().resolve().name
+    return [process.pid for process in embedded._occupants(home, program)]
 
 
 def start_both_and_die(folder: Path) -> None:
@@ -141,6 +143,22 @@ def test_a_pid_file_that_names_somebody_elses_process_is_no_hindrance(folder: Pa
         assert innocent.is_alive()
     innocent.kill()
     innocent.join()
+
+
+def test_somebody_elses_process_in_the_folder_is_left_alone(folder: Path) -> None:
+    cluster, store = folder / "postgres" / "cluster", folder / "valkey" / "store"
+    with postgres(folder / "postgres", SMALL), valkey(folder / "valkey"):
+        left = (cluster / "postmaster.pid").read_text()
+    innocents = [subprocess.Popen(["/bin/sleep", "60"], cwd=home) for home in (cluster, store)]
+    (cluster / "postmaster.pid").write_text(left.replace(left.split()[0], str(innocents[0].pid), 1))
+    (store / "pid").write_text(f"{innocents[1].pid}\n")
+    try:
+        with postgres(folder / "postgres", SMALL), valkey(folder / "valkey"):
+            assert [innocent.poll() for innocent in innocents] == [None, None]
+    finally:
+        for innocent in innocents:
+            innocent.kill()
+            innocent.wait()
 
 
 def test_two_folders_never_meet(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -58,7 +59,8 @@ def broken(number: int) -> Row:
 def test_what_a_request_brings_is_committed_when_it_is_answered(here: AtWork) -> None:
     woken: list[int] = []
     Intake(here.engine, lambda: woken.append(here.size("statement"))).store(rows(1, 2))
-    assert woken == [2]
+    assert here.size("statement") == 2
+    assert eventually(lambda: woken == [2])
 
 
 def test_requests_that_come_together_share_commits(here: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,12 +99,22 @@ def test_the_same_from_several_requests_is_stored_once(here: AtWork) -> None:
     assert here.size("statement") == 3
 
 
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether it comes to hold within a few seconds: the wake-up follows the answer."""
+    for _ in range(300):
+        if holds():
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def test_repeats_wake_nobody(here: AtWork) -> None:
     woken: list[int] = []
     made = Intake(here.engine, lambda: woken.append(1))
-    made.store(rows(1))
-    made.store(rows(1))
-    assert woken == [1]
+    for numbers in ((1,), (2,), (2,), (1,), (3,)):
+        made.store(rows(*numbers))
+    assert eventually(lambda: len(woken) >= 3)
+    assert woken == [1] * 3
 
 
 def test_nothing_to_store_is_stored_at_once(tmp_path: Path) -> None:
@@ -134,7 +146,6 @@ def test_a_wake_up_that_fails_stops_nobody_from_storing(here: AtWork) -> None:
 
     made = Intake(here.engine, fail)
     for number in (1, 2):
-        with pytest.raises(RuntimeError):
-            made.store(rows(number))
+        made.store(rows(number))
     made.store(rows(1, 2))
     assert here.size("statement") == 2

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from service import boards, jobs
 from service.drain import Drain, Drained
-from service.jobs import QUEUE, WAKE, WAKE_MS, Here, drain_once, show, sweep, wake
+from service.jobs import QUEUE, WAKE, WAKE_MS, Here, catch_up, drain_once, show, sweep, wake
 from service.settings import Settings
 from tests.at_work import AtWork
 from tests.written import days, said
@@ -138,8 +138,11 @@ def test_a_drain_that_has_gone_on_for_long_hands_over(
 def test_a_drain_leaves_nothing_to_show_however_many_batches_it_took(
     here: AtWork, worker: Here, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    noted: list[int] = []
+
     class Small(Drain):
         def __call__(self, limit: int = 1) -> Drained:
+            noted.append(here.size("outbox"))
             return super().__call__(1)
 
     monkeypatch.setattr(jobs, "MOST_SHOWN", 2)
@@ -150,6 +153,7 @@ def test_a_drain_leaves_nothing_to_show_however_many_batches_it_took(
     jobs.drain()
     assert (here.points("ann"), here.size("outbox")) == (50, 0)
     assert shown(here.engine, redis) == [(1, 50)]
+    assert noted == [0, 1, 0, 1, 0, 1]
 
 
 # --- what is in the way -----------------------------------------------------------------------------------------------
@@ -279,11 +283,11 @@ def test_what_is_shown_late_does_not_put_older_scores_back(here: AtWork, setting
     assert here.size("outbox") == 0
 
 
-def test_the_sweep_counts_again_what_is_to_be_counted_again(here: AtWork, settings: Settings, redis: Redis) -> None:
+def test_a_worker_counts_again_what_is_to_be_counted_again(here: AtWork, redis: Redis) -> None:
     here.take(*days(1, 2))
     here.apply("{}", BOARD)
     boards.rebuild(here.engine, redis)
-    sweep(settings, here.engine, redis)
+    catch_up(here.engine, redis)
     assert here.points("ann") == 20
     assert shown(here.engine, redis) == [(1, 20)]
     assert here.differences() == []
@@ -295,12 +299,12 @@ def test_a_sweep_that_fails_is_followed_by_the_next(
     monkeypatch.setattr(jobs, "SWEEP_SECONDS", 0.01)
     here.apply("{}", BOARD)
     here.take(*days(1))
-    made, stop = Here(settings, here.engine, nowhere, Drain(here.engine)), threading.Event()
-    sweeping = threading.Thread(target=jobs._sweeping, args=(made, stop))
+    reached, stop = [nowhere], threading.Event()
+    sweeping = threading.Thread(target=jobs._regularly, args=(lambda: sweep(settings, here.engine, reached[0]), stop))
     sweeping.start()
     try:
         stop.wait(0.2)
-        made.redis = redis
+        reached[0] = redis
         for _ in range(200):
             if not boards.lost(here.engine, redis):
                 break
@@ -309,3 +313,14 @@ def test_a_sweep_that_fails_is_followed_by_the_next(
     finally:
         stop.set()
         sweeping.join(10)
+
+
+def test_without_redis_the_sweep_evaluates_itself(here: AtWork, settings: Settings, nowhere: Redis) -> None:
+    here.apply("{}", BOARD)
+    here.arrive(*days(1, 2))
+    sweep(settings, here.engine, nowhere)
+    assert here.points("ann") == 20
+
+
+def test_a_worker_outlives_redis(nowhere: Redis) -> None:
+    assert jobs._worked(nowhere) is False

@@ -1,5 +1,6 @@
 """The schema: whoever brings a database to it, and whoever only looks."""
 
+import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,8 +9,10 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from click.testing import CliRunner
 from sqlalchemy import Engine
 
+from service.cli import plaudit
 from service.errors import Refusal
 from service.migrate import migrate, require_newest
 from service.store.tables import metadata
@@ -27,6 +30,14 @@ def test_two_that_migrate_at_once_are_as_good_as_one(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, [empty_url] * 4))
     require_newest(empty_url)
+
+
+def test_the_command_says_in_json_which_schema_the_database_has(empty_url: str, environ: dict[str, str]) -> None:
+    said = CliRunner().invoke(plaudit, ["migrate", "--json"], env={**environ, "PLAUDIT_DATABASE_URL": empty_url}).output
+    with psycopg.connect(empty_url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [
+            (json.loads(said)["revision"],)
+        ]
 
 
 def test_an_older_schema_is_refused_with_what_to_do(empty_url: str) -> None:

@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import Engine
 
 from service import verify as verifying
+from service.errors import Refusal
+from service.store import scoring
 from service.verify import verify
 from tests.at_work import AtWork
 from tests.written import agent, days, group, numbered, said, void
@@ -152,6 +154,21 @@ def test_it_writes_nothing(here: AtWork) -> None:
     before = {table: here.execute(f"SELECT * FROM {table}") for table in ("entry", "match", "fold", "total", "score")}
     assert here.differences()
     assert {table: here.execute(f"SELECT * FROM {table}") for table in before} == before
+
+
+def test_it_waits_for_rules_that_are_counted_again(here: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    here.apply("{give: {points: 3}}", *RULES[1:])
+    monkeypatch.setattr(verifying, "TRIES", 1)
+    with pytest.raises(Refusal, match="Rules are being counted again: r"):
+        verify(here.engine)
+    monkeypatch.setattr(verifying, "TRIES", 2)
+    monkeypatch.setattr("time.sleep", lambda _: here.count_again())
+    assert verify(here.engine).differences == []
+
+
+def test_it_reads_awards_so_many_at_once(here: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring, "AT_ONCE", 2)
+    assert here.differences() == []
 
 
 def test_it_looks_at_one_moment_while_the_service_works(here: AtWork) -> None:

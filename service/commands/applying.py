@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import click
@@ -33,12 +33,13 @@ def apply(folder: Folder, yes: bool, as_json: bool) -> bool:
         return False
     with running(settings()) as here, _connected(here) as (database, redis):
         shown: list[str] = []
+        zone = here.time_zone if os.environ.get("PLAUDIT_TIME_ZONE", "").strip() else None
         if not yes and sys.stdin.isatty():
-            shown = _changes(database, folder.documents, here.time_zone, keep=False)
+            shown = _changes(database, folder.documents, zone, keep=False)
             if not _agreed(shown, as_json):
                 _json(as_json, folder, applied=False)
                 return False
-        changes = _changes(database, folder.documents, here.time_zone, keep=True)
+        changes = _changes(database, folder.documents, zone, keep=True)
         _say(as_json, *(changes if changes != shown else ()))
         _say(as_json, "Applied." if changes else "These rules are in force already.")
         again, worker = _behind(database), jobs.anybody_works(redis)
@@ -58,10 +59,10 @@ def _connected(here: Settings) -> Iterator[tuple[Engine, Redis]]:
         database.dispose()
 
 
-def _changes(database: Engine, documents: Documents, zone: ZoneInfo, keep: bool) -> list[str]:
-    """What applying these documents changes, a line each; it stays so only with `keep`."""
+def _changes(database: Engine, documents: Documents, zone: ZoneInfo | None, keep: bool) -> list[str]:
+    """What applying these documents changes, a line each; kept only with `keep`. zone: None for the one in force."""
     with database.connect() as connection, connection.begin() as transaction:
-        changes = rules.apply(driver(connection), documents, zone, datetime.now(UTC))
+        changes = rules.apply(driver(connection), documents, zone)
         if not keep:
             transaction.rollback()
     return changes

@@ -21,7 +21,7 @@ def rebuild(as_json: bool) -> None:
     """Make all leaderboards anew from the scores in the database. Nothing needs to be stopped for it."""
     with running(settings()) as here:
         connected, redis = engine(here.database_url), boards.client(here.redis_url)
-        written = boards.rebuild(connected, redis)
+        written = boards.rebuild(connected, redis, force=True)
         redis.close()
         connected.dispose()
     click.echo(json.dumps({"scores": written}) if as_json else f"{written} scores are on their boards.")

@@ -2,8 +2,9 @@
 
 A fold takes the state it left behind at the previous match and the next match in the order of (event time, statement
 id), and returns the new state and what the match earned. States are small and bounded by what the rule says, never by
-the length of a history, so a match that comes in order costs the same after a hundred thousand others. To add a kind
-is a fold and a line in `KINDS`.
+the length of a history, so a match that comes in order costs the same after a hundred thousand others. (What a limit
+with `from_each` has used is kept beside them and is not bounded so; see `limits`.) To add a kind is a fold and a line
+in `KINDS`.
 """
 
 from __future__ import annotations
@@ -190,7 +191,10 @@ def _lengthened(kind: Streak, state: StreakState | None, period: int, tiers: int
 
 
 def _forgiven(kind: Streak, state: StreakState, period: int) -> tuple[tuple[int, int], ...] | None:
-    """What has been forgiven once the periods between `state.last` and `period` are, or None if they cannot be."""
+    """What has been forgiven once the periods between `state.last` and `period` are, or None if they cannot be.
+
+    However long the gap, few periods are looked at: the language sees to it that no `per` forgives all it holds.
+    """
     if period == state.last + 1:
         return state.forgiven
     if kind.forgive is None:

@@ -2,6 +2,10 @@
 
 An award that would cross a cap on points pays what is left, then nothing; one that a limit refuses uses no cap. A cap
 on points never withholds a badge.
+
+The state of a limit is one number for its current period. With `from_each` it is one for each counterpart met in that
+period, so with `per: year` it grows with a year's colleagues, and with `per: ever` with everybody a learner ever met;
+every match that pays reads and writes all of it.
 """
 
 from __future__ import annotations

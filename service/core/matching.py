@@ -22,6 +22,9 @@ from service.core import windows
 from service.core.rule import Condition, Role, Rule
 from service.core.statement import Activity, Fact, Statement, identifier, members
 
+LONGEST_VALUE = 100
+"""Characters of a value that is kept in a state."""
+
 Predicate = Callable[[Fact], bool]
 Cast = Mapping[str, tuple[int, ...]]
 """The learners in each role of one statement."""
@@ -201,8 +204,10 @@ class Matcher:
     def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
         """The match of a statement that fulfils the rule, for one recipient."""
         once = _digest([_value(name, fact, cast, self.rule.to, learner, zone) for name in self.rule.once_per])
-        different = self.different and _value(self.different, fact, cast, self.rule.to, learner, zone)
-        counterparts = tuple(_value(role, fact, cast, self.rule.to, learner, zone) or "" for role in self.from_each)
+        different = self.different and _brief(_value(self.different, fact, cast, self.rule.to, learner, zone))
+        counterparts = tuple(
+            _brief(_value(role, fact, cast, self.rule.to, learner, zone)) or "" for role in self.from_each
+        )
         return Match(learner, fact.happened, fact.id, once if self.rule.once_per else None, different, counterparts)
 
     def matches(self, fact: Fact, cast: Cast, people: People) -> Iterator[Match]:
@@ -252,6 +257,11 @@ def _value(name: str, fact: Fact, cast: Cast, to: Role, learner: int, zone: Zone
     if name in TEXTS:
         return TEXTS[name](fact)
     return " ".join(map(str, sorted(cast[name]))) or None
+
+
+def _brief(value: str | None) -> str | None:
+    """A value that states may keep: as different from others as it was, and never long."""
+    return value if value is None or len(value) <= LONGEST_VALUE else _digest([value]).hex()
 
 
 def _digest(values: Sequence[str | None]) -> bytes:

@@ -69,8 +69,37 @@ def _make_count(found: dict[str, Any]) -> Count:
 
 FORGIVE: Table = {
     "missed": Key(scalars.whole(1, 1000, 1), "so many missed periods break nothing", required=True),
-    "per": Key(PER, "in each of these", required=True),
+    "per": Key(PER, "in each of these, which are longer than `every`", required=True),
 }
+MOST_WITHIN = {
+    "day": {"week": 7, "month": 31, "quarter": 92, "year": 366},
+    "week": {"month": 5, "quarter": 14, "year": 53},
+    "month": {"quarter": 3, "year": 12},
+    "quarter": {"year": 4},
+}
+"""How many periods begin in a longer one, at most."""
+
+
+def _check_streak(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    """A streak must be able to break: otherwise a gap of any length would be forgiven, period by period."""
+    written, every, forgive = node.get("forgive"), found.get("every"), found.get("forgive")
+    if not isinstance(written, Pairs) or every is None or forgive is None:
+        return
+    if PERIODS.index(forgive.per) <= PERIODS.index(every):
+        longer = PERIODS[PERIODS.index(every) + 1]
+        reading.error(
+            written.get("per") or written,
+            f"A {forgive.per} is not longer than the {every} that is missed: "
+            f"write a longer period, like per: {longer}.",
+        )
+    elif forgive.missed >= (most := MOST_WITHIN.get(every, {}).get(forgive.per, forgive.missed + 1)):
+        reading.error(
+            written.get("missed") or written,
+            f"No {forgive.per} has more than {most} {every}s, so this streak would never break: "
+            f"write a number below {most}.",
+        )
+
+
 STREAK: Table = {
     "every": Key(scalars.one_of(*PERIODS[:-1], example="week"), "the periods that follow each other", required=True),
     "forgive": Key(
@@ -81,7 +110,7 @@ KINDS: Table = {
     "each": Key(EACH, "every match gives (this is the default)"),
     "count": Key(mapping('"count"', "{reach: 5}", COUNT, _make_count), "so many matches give"),
     "streak": Key(
-        mapping('"streak"', "{every: week}", STREAK, lambda found: Streak(**found)),
+        mapping('"streak"', "{every: week}", STREAK, lambda found: Streak(**found), _check_streak),
         "periods in a row with at least one match; `give` is a list of tiers",
     ),
     **{

@@ -208,7 +208,8 @@ def decoded(raw: bytes) -> Statement:
         raise Unusable("$", f"is no JSON: {error}") from None
 
 
-_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_TEXTS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text, also one that never ends; possessive, so that looking for its end never starts over."""
 
 
 def _depth(raw: bytes) -> int:

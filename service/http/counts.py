@@ -7,8 +7,8 @@ from marshmallow import Schema, fields
 from service.http.auth import requires
 from service.http.resources import Blueprint
 from service.http.services import services
-from service.store import profiles
-from service.store.profiles import Intake
+from service.store import counts
+from service.store.counts import Intake
 
 blueprint = Blueprint("intake", __name__, url_prefix="/api/v1/intake", description="What came in")
 
@@ -30,4 +30,4 @@ class IntakeCounts(Schema):
 def get() -> Intake:
     """How many statements came, and how many wait to be evaluated"""
     with services().engine.connect() as connection:
-        return profiles.intake(connection)
+        return counts.intake(connection)

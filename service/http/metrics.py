@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.http.services import services
-from service.store import profiles
+from service.store import counts
 
 blueprint = Blueprint("metrics", __name__)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -62,7 +62,7 @@ class FromDatabase(Collector):
         up = GaugeMetricFamily("plaudit_database_up", "1 if the database answers")
         try:
             with self._engine.connect() as connection:
-                intake = profiles.intake(connection)
+                intake = counts.intake(connection)
         except (DBAPIError, PoolTimeout):
             up.add_metric((), 0)
             yield up

@@ -137,9 +137,14 @@ def _store(error: Exception) -> Response:
         return rendered(Problem(400, "The request holds the character U+0000, which no text of ours can hold."))
     if not _is_away(error):
         return _unexpected(error)
-    log.warning("a store is away", request_id=request_id(), path=request.path, error=str(error))
+    log.warning("a store is away", request_id=request_id(), route=_route(), error=str(error))
     headers = {"Retry-After": str(RETRY_SECONDS), "X-Request-Id": request_id()}
     return rendered(Problem(503, "The store is away at the moment; send the same request again.", headers=headers))
+
+
+def _route() -> str | None:
+    """The rule of the URL, not the URL: there may be a claim's token in it."""
+    return request.url_rule.rule if request.url_rule else None
 
 
 def _is_away(error: Exception) -> bool:
@@ -153,6 +158,6 @@ def _is_nul(error: Exception) -> bool:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.error("unexpected error", request_id=request_id(), method=request.method, path=request.path, exc_info=error)
+    log.error("unexpected error", request_id=request_id(), method=request.method, route=_route(), exc_info=error)
     detail = "Something went wrong that we did not foresee; the log tells more under this request id."
     return rendered(Problem(500, detail, headers={"X-Request-Id": request_id()}, request_id=request_id()))

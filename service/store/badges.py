@@ -70,11 +70,16 @@ _OFFER = text(f"""
         version = excluded.version, kind = excluded.kind,
         happened = excluded.happened, statements = excluded.statements,
         undone = NULL, review = false,
-        state = CASE WHEN badge_award.undone IS NOT NULL AND badge_award.state = 'revoked'
-                     THEN 'offered' ELSE badge_award.state END,
-        credential = CASE WHEN badge_award.undone IS NOT NULL AND badge_award.state = 'revoked'
-                          THEN NULL ELSE badge_award.credential END
-""")
+        (state, credential) = (
+            SELECT CASE WHEN ours THEN 'offered' ELSE badge_award.state END,
+                   CASE WHEN ours THEN NULL ELSE badge_award.credential END
+            FROM (SELECT EXISTS (
+                SELECT FROM credential WHERE credential.id = badge_award.credential
+                AND credential.revoked = badge_award.undone AND badge_award.state = 'revoked')) AS revoked (ours)
+        )
+""")  # noqa: S608 - no value is written into it
+"""An award that we revoked is an offer again. It lost its ground and its credential in one query, `_UNDO`, and so at
+the same moment; what an admin revoked, at a moment of its own, stays revoked."""
 
 _UNDO = text(f"""
     WITH change AS (SELECT * {_CHANGES}),

@@ -10,14 +10,25 @@ from sqlalchemy.engine import make_url
 
 Driver = psycopg.Connection[Any]
 
-_OPTIONS: dict[str, Any] = {"connect_timeout": 5, "options": "-c timezone=UTC -c lock_timeout=60s"}
+_OPTIONS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "tcp_user_timeout": 20_000,  # ms; a server that vanished without a word is noticed
+    "options": "-c timezone=UTC -c lock_timeout=60s",
+}
 
 
 def engine(database_url: str, pool_size: int = 8) -> Engine:
     """An engine for a `postgresql://` URL. Connections are checked before use, so a restarted server is no error."""
     url = make_url(database_url).set(drivername="postgresql+psycopg")
     return create_engine(
-        url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=5, connect_args=_OPTIONS
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_timeout=5,
+        connect_args=_OPTIONS,
+        hide_parameters=True,  # they may be secret, and errors are logged
     )
 
 

@@ -53,8 +53,9 @@ def voided(connection: Driver, ids: Sequence[UUID]) -> set[UUID]:
 def learners_of_rule(connection: Driver, rule: int, after: int, limit: int) -> list[int]:
     """The next learners who have matches or ledger lines of this rule, in the order of their ids."""
     cursor = connection.execute(
-        "SELECT learner FROM (SELECT learner FROM match WHERE rule = %b AND learner > %b "
-        "UNION SELECT learner FROM entry WHERE rule = %b AND learner > %b) AS concerned ORDER BY learner LIMIT %b",
-        [rule, after, rule, after, limit],
+        "(SELECT DISTINCT learner FROM match WHERE rule = %b AND learner > %b ORDER BY learner LIMIT %b) UNION "
+        "(SELECT DISTINCT learner FROM entry WHERE rule = %b AND learner > %b ORDER BY learner LIMIT %b) "
+        "ORDER BY learner LIMIT %b",
+        [rule, after, limit, rule, after, limit, limit],
     )
     return [learner for (learner,) in cursor]

@@ -43,16 +43,15 @@ def learners(connection: Driver, agents: Mapping[str, Agent]) -> dict[str, int]:
                 "WITH made AS (INSERT INTO learner (created) SELECT now() FROM unnest(%b::text[]) RETURNING id), "
                 "numbered AS (SELECT id, row_number() OVER () AS place FROM made), "
                 "wanted AS (SELECT key, mbox, place "
-                "FROM unnest(%b::text[], %b::text[]) WITH ORDINALITY AS w (key, mbox, place)) "
-                "INSERT INTO identifier (key, learner, mbox) "
+                "FROM unnest(%b::text[], %b::text[]) WITH ORDINALITY AS w (key, mbox, place)), "
+                "named AS (INSERT INTO identifier (key, learner, mbox) "
                 "SELECT key, numbered.id, mbox FROM wanted JOIN numbered USING (place) ORDER BY key "
-                "ON CONFLICT (key) DO NOTHING RETURNING learner",
+                "ON CONFLICT (key) DO NOTHING RETURNING learner) "
+                "SELECT id FROM made EXCEPT SELECT learner FROM named",
                 [missing, missing, [_mbox(agents[key]) for key in missing]],
             )
-            if cursor.rowcount < len(missing):
-                cursor.execute(
-                    "DELETE FROM learner l WHERE NOT EXISTS (SELECT FROM identifier i WHERE i.learner = l.id)"
-                )
+            if met_elsewhere := [number for (number,) in cursor.fetchall()]:
+                cursor.execute("DELETE FROM learner WHERE id = ANY(%b::bigint[])", [met_elsewhere])
         found |= known(connection, missing)
     return found
 

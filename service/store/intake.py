@@ -89,9 +89,11 @@ def store(connection: Driver, rows: Sequence[Row]) -> Stored:
         cursor.execute(INSERT, _columns(ordered))
         new = {statement for (statement,) in cursor.fetchall()}
         known = [row for row in ordered if row.id not in new] if len(new) < len(ordered) else []
-        conflicting = _conflicts(cursor, [*known, *again])
-        if again or conflicting:
-            _count(cursor, again, conflicting)
+        conflicting = []
+        if known or again:
+            with connection.transaction():
+                conflicting = _conflicts(cursor, [*known, *again])
+                _count(cursor, again, conflicting)
     return Stored(len(new), len(known) + len(again) - len(conflicting), len(conflicting))
 
 

@@ -8,21 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, func, literal, select, update
+from sqlalchemy import Connection, literal, select, update
 
 from service.core.rule import Text
-from service.store.tables import (
-    entry,
-    identifier,
-    inbox,
-    intake_count,
-    learner,
-    rule,
-    rule_version,
-    statement,
-    total,
-    void,
-)
+from service.store.tables import entry, identifier, learner, rule, rule_version, total
 
 CHOSEN = datetime(9999, 12, 31, tzinfo=UTC)
 """The event time of a name that somebody chose: no statement is ever newer."""
@@ -52,17 +41,6 @@ class Line(NamedTuple):
     reason: str | None
     statements: Sequence[Any]
     corrects: int | None
-
-
-class Intake(NamedTuple):
-    """How many statements came, and what became of them."""
-
-    received: int
-    duplicates: int
-    conflicts: int
-    quarantined: int
-    voided: int
-    pending: int
 
 
 class _Titled(Struct):
@@ -122,17 +100,3 @@ def ledger(connection: Connection, number: int, limit: int, before: int | None) 
         Line(line, name, _title(resolved).title if resolved else "", *rest)
         for line, name, resolved, *rest in connection.execute(lines)
     ]
-
-
-def intake(connection: Connection) -> Intake:
-    """How many statements came since the beginning. A void counts once its target is here; voiding a void is none."""
-    sums = (func.coalesce(func.sum(intake_count.c[name]), 0) for name in Intake._fields[:4])
-    counted = connection.execute(select(*sums)).one()
-    voided = connection.scalar(
-        select(func.count(void.c.target.distinct()))
-        .join(statement, statement.c.id == void.c.target)
-        .where(void.c.target.not_in(select(void.c.voider)))
-    )
-    pending = connection.scalar(select(func.count()).select_from(inbox))
-    received, duplicates, conflicts, quarantined = map(int, counted)
-    return Intake(received, duplicates, conflicts, quarantined, voided or 0, pending or 0)

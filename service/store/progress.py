@@ -24,7 +24,7 @@ class Progress(NamedTuple):
 
 
 def of_learner(connection: Driver, learner: int, now: datetime) -> list[Progress]:
-    """The progress of this learner as of `now`, by the rules in force, in the order of their names."""
+    """The progress of this learner as of `now`, by the live rules, in the order of their names."""
     states = folds.of_learner(connection, learner)
     row = connection.execute(
         "SELECT coalesce(l.time_zone, r.time_zone, 'UTC') FROM learner l LEFT JOIN ruleset r ON true WHERE l.id = %b",
@@ -39,7 +39,7 @@ def of_learner(connection: Driver, learner: int, now: datetime) -> list[Progress
     found = []
     for number, resolved, since, until in versions.fetchall():
         rule = msgspec.json.decode(resolved, type=Rule)
-        if rule.status in ("live", "trial") and until is None:
+        if rule.status == "live" and until is None:
             zone = windows.zone(rule.time_zone) if rule.time_zone else own
             setting = evaluate.setting(rule, zone, since, until)
             told = kinds.progress(setting, folds.decode(type(rule.kind), states[number]).kind, now)

@@ -105,19 +105,23 @@ def _rules_of(board: Board, versions: Sequence[Version]) -> frozenset[int] | Non
 # --- changing what is in force ------------------------------------------------------------------------------------
 
 
-def apply(connection: Driver, documents: Documents, zone: ZoneInfo, now: datetime) -> list[str]:
+def apply(connection: Driver, documents: Documents, zone: ZoneInfo | None) -> list[str]:
     """Puts these documents in force as a whole, in the caller's transaction; answers what changed, a line each.
 
-    zone: the service's own, for days where neither rule nor learner says otherwise.
+    zone: the service's own, for days where neither rule nor learner says otherwise; None: the one in force stays.
     A rule that changed becomes a new version and is counted again over all history. One that is not among the documents
-    is retired: it keeps what it gave.
+    any more, or is a draft now, is retired: it keeps what it gave. It ends at the moment that the database's clock has
+    when no drain is at work any more, and is folded again, in case something of a later moment has been evaluated.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    zone = zone or in_force(connection).zone
     connection.execute("INSERT INTO ruleset (id, time_zone) VALUES (1, %b) ON CONFLICT DO NOTHING", [zone.key])
     moved = connection.execute(
         "UPDATE ruleset SET time_zone = %b WHERE time_zone <> %b RETURNING id", [zone.key, zone.key]
     ).fetchone()
-    changed = [*_apply_rules(connection, documents, now), *_apply_others(connection, documents)]
+    changed = [*_apply_rules(connection, documents, row[0]), *_apply_others(connection, documents)]
     if moved:
         connection.execute(
             "UPDATE rule_version SET phase = 'matching' "
@@ -136,10 +140,8 @@ def _apply_rules(connection: Driver, documents: Documents, now: datetime) -> Ite
     history = connection.execute("SELECT FROM statement LIMIT 1").fetchone() is not None
     for rule in documents.rules:
         before = known.pop(rule.name, None)
-        if rule.status == "draft":
-            continue
-        if rule.status == "retired":
-            yield from _retire(connection, before, now)
+        if rule.status in ("draft", "retired"):
+            yield from _retire(connection, before, now, history)
         elif before is None or before.until is not None or before.rule != rule:
             yield _put_version(
                 connection, rule, documents.text["rule", rule.name], before, "matching" if history else "done"
@@ -147,7 +149,7 @@ def _apply_rules(connection: Driver, documents: Documents, now: datetime) -> Ite
         else:
             _put_text(connection, before, documents.text["rule", rule.name])
     for before in known.values():
-        yield from _retire(connection, before, now)
+        yield from _retire(connection, before, now, history)
 
 
 def _put_version(connection: Driver, rule: Rule, text: str, before: Version | None, phase: str) -> str:
@@ -172,11 +174,12 @@ def _put_text(connection: Driver, version: Version, text: str) -> None:
     )
 
 
-def _retire(connection: Driver, version: Version | None, now: datetime) -> Iterable[str]:
+def _retire(connection: Driver, version: Version | None, now: datetime, history: bool) -> Iterable[str]:
     if version is not None and version.until is None:
         connection.execute(
-            "UPDATE rule_version SET until = %b WHERE rule = %b AND version = %b",
-            [now, version.number, version.version],
+            "UPDATE rule_version SET until = %b, phase = CASE WHEN %b AND phase = 'done' THEN 'folding' ELSE phase END "
+            "WHERE rule = %b AND version = %b",
+            [now, history, version.number, version.version],
         )
         yield f"rule {version.rule.name}: retired, keeps what it gave"
 

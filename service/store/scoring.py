@@ -6,7 +6,7 @@ has become nothing stays with zero points.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,6 +18,8 @@ from service.store.ledger import Entry
 from service.store.scores import ScoreRow
 
 DAWN = datetime(1, 1, 1, tzinfo=UTC)
+AT_ONCE = 20_000
+"""Awards fetched at once where those of all learners are read."""
 
 
 class Counted(NamedTuple):
@@ -133,14 +135,24 @@ def _latest(connection: Driver, boards: Sequence[Counted], learners: Iterable[in
 def _counted(connection: Driver, boards: Sequence[Counted], learners: Sequence[int] | None) -> dict[Place, Change]:
     """The scores as the ledger has them, from nothing. learners: None for all."""
     sums: dict[Place, Change] = {}
-    wanted = None if learners is None else list(learners)
-    for learner, rule, unit, happened, amount in connection.execute(STANDING, [wanted, wanted], binary=True):
+    for learner, rule, unit, happened, amount in _standing(connection, learners):
         for counted in boards:
             if counted.counts(rule, unit):
                 place = Place(counted.number, windows.index(counted.board.period, happened, counted.zone), learner)
                 before = sums.get(place, Change(0, DAWN))
                 sums[place] = Change(before.points + amount, max(before.reached, happened))
     return sums
+
+
+def _standing(connection: Driver, learners: Sequence[int] | None) -> Iterator[tuple[int, int, str, datetime, int]]:
+    """A row per award that stands. The server keeps those of all learners until they are asked for."""
+    if learners is not None:
+        yield from connection.execute(STANDING, [list(learners), list(learners)], binary=True)
+        return
+    with connection.cursor("standing", binary=True) as cursor:
+        cursor.itersize = AT_ONCE
+        cursor.execute(STANDING, [None, None])
+        yield from cursor
 
 
 def from_ledger(connection: Driver, boards: Sequence[Counted]) -> dict[Place, Change]:

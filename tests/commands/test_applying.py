@@ -73,6 +73,19 @@ def test_a_folder_with_an_error_changes_nothing(apply: Callable[..., Result], fo
     assert texts(here) == [RULE]
 
 
+def test_the_time_zone_stays_unless_the_environment_says_another(
+    environ: dict[str, str], folder: Path, here: AtWork
+) -> None:
+    def apply(**more: str) -> str:
+        ran = CliRunner(env=environ | more).invoke(plaudit, ["rules", "apply", str(folder)])
+        return ran.output
+
+    apply(PLAUDIT_TIME_ZONE="Europe/Berlin")
+    assert apply() == "These rules are in force already.\n"
+    assert here.execute("SELECT time_zone FROM ruleset") == [("Europe/Berlin",)]
+    assert "time zone UTC: every rule is counted again" in apply(PLAUDIT_TIME_ZONE="UTC")
+
+
 def test_without_a_worker_history_is_counted_again_at_once(
     apply: Callable[..., Result], folder: Path, here: AtWork
 ) -> None:

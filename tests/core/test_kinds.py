@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from service.core import kinds
 from service.core.evaluate import setting
-from service.core.kinds import KINDS, progress
+from service.core.kinds import KINDS, StreakState, progress
 from service.core.matching import Match
-from service.core.windows import zone
+from service.core.rule import Forgive, Streak
+from service.core.rule_document import MOST_WITHIN
+from service.core.windows import index, zone
 from tests.written import Json, awards, days, evaluated, moment, numbered, points, refusals, rule, said
 
 # --- each -------------------------------------------------------------------------------------------------------------
@@ -181,6 +184,23 @@ def test_a_missed_week_belongs_to_the_quarter_of_its_monday() -> None:
 def test_a_gap_that_cannot_be_forgiven_as_a_whole_breaks_the_run_and_uses_nothing() -> None:
     forgiving = "{streak: {every: week, forgive: {missed: 1, per: quarter}}, give: [{at: 3, points: 30}]}"
     assert awards(forgiving, weeks(2, 5, 7, 8)) == ["3 on 02-16: 30 points"]
+
+
+@pytest.mark.parametrize(("every", "per"), [(every, per) for every, most in MOST_WITHIN.items() for per in most])
+def test_a_gap_of_centuries_is_given_up_soon(every: str, per: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    bucket = kinds._bucket
+
+    def looking(every: str, forgive: Forgive, period: int) -> int:
+        looked.append(period)
+        return bucket(every, forgive, period)
+
+    monkeypatch.setattr(kinds, "_bucket", looking)
+    forgive = {"missed": MOST_WITHIN[every][per] - 1, "per": per}
+    streak = msgspec.convert({"type": "streak", "every": every, "forgive": forgive}, Streak)
+    first, last = (index(every, moment(day), zone("UTC")) for day in ("0001-01-02", "2026-01-01"))
+    assert kinds._forgiven(streak, StreakState(first, 1, first), last) is None
+    assert len(looked) < 3000
 
 
 def test_forgiveness_stays_used_whatever_run_it_was() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import windows
-from service.core.matching import Index, Match, Matcher, Roles
+from service.core.matching import LONGEST_VALUE, Index, Match, Matcher, Roles
 from service.core.rule import Among, Carries, Condition, Grant, Rule
 from tests.written import (
     ALSO_COMPLETED,
@@ -265,6 +265,19 @@ def test_counterparts_hold_one_value_for_each_limit_that_counts_by_them() -> Non
     )
     match = matches(written, said(1, context={"instructor": agent("bob")}), people)[0]
     assert match.counterparts == (str(people.named("ann")),) * 2
+
+
+def test_what_a_match_holds_is_short_however_long_the_statement_is() -> None:
+    long = ["https://example.com/" + letter * 100_000 for letter in "ab"]
+    one, other = (matches("count: {reach: 2, different: object}", said(1, object={"id": iri}))[0] for iri in long)
+    assert one.different != other.different
+    written = "{to: instructor, limit: [{points: 9, per: month, from_each: actor}]}"
+    crowd, people = group(*(f"p{n}" for n in range(500))), People()
+    taught = said(1, who=crowd, context={"instructor": agent("bob")})
+    (match,) = matches(written, taught, people)
+    (fewer,) = matches(written, taught | {"actor": group(*(f"p{n}" for n in range(499)))}, people)
+    assert match.counterparts != fewer.counterparts
+    assert max(map(len, (one.different or "", *match.counterparts))) <= LONGEST_VALUE
 
 
 def test_a_match_is_of_its_statement_and_its_time() -> None:

@@ -1,6 +1,7 @@
 """What can be read of an xAPI statement, who is meant in it, when it happened, and what is in the way."""
 
 import hashlib
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -429,3 +430,11 @@ def test_a_statement_with_a_byte_changed_is_read_or_unusable(data: st.DataObject
     for place in data.draw(st.lists(st.integers(0, len(raw) - 1), min_size=1, max_size=3)):
         raw[place] = data.draw(st.integers(0, 255))
     survives(bytes(raw))
+
+
+def test_a_text_that_never_ends_is_refused_as_fast_as_it_is_long() -> None:
+    endless = b"{" * 101 + b'"a": "' + b'\\"' * 500_000
+    began = time.process_time()
+    with pytest.raises(Unusable):
+        read(endless, NOW)
+    assert time.process_time() - began < 2

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from psycopg import OperationalError
 from redis import Redis
 from sqlalchemy import Engine, create_engine, text
+from structlog.testing import capture_logs
 
 from service.app import create_app
 from service.settings import Settings
@@ -78,6 +80,18 @@ def test_our_own_mistake_is_500_with_the_id_under_which_it_is_logged(
     assert said["request_id"] == response.headers["X-Request-Id"] == "abc-123"
     assert "secret of ours" not in response.get_data(as_text=True)
     assert "abc-123" in capsys.readouterr().out
+
+
+def test_the_log_says_the_rule_of_a_url_as_a_path_may_hold_a_token(app: Flask, anybody: Caller) -> None:
+    @app.get("/broken/<token>")
+    def broken(token: str) -> str:
+        raise OperationalError("away") if token == "away" else KeyError(0)
+
+    with capture_logs() as logged:
+        told(anybody("/broken/away"), 503)
+        told(anybody("/broken/secret"), 500)
+    assert [line["route"] for line in logged] == ["/broken/<token>"] * 2
+    assert "secret" not in str(logged)
 
 
 def test_a_database_that_is_away_is_503_and_says_when_to_come_again(settings: Settings, redis: Redis) -> None:

@@ -21,6 +21,7 @@ from service.store import folds, intake, matches, rules
 from service.store.engine import Driver, driver
 from service.store.tables import metadata
 from service.world import world
+from tests.at_work import retired_at
 from tests.laws import oracle
 from tests.laws.histories import Scene
 from tests.laws.oracle import Award, Delivery, Json
@@ -94,7 +95,8 @@ class Instance:
         documents, problems = load([("rules.yaml", scene.text.encode())])
         assert [str(problem) for problem in problems if problem.severity == "error"] == []
         with self.engine.begin() as connection:
-            rules.apply(driver(connection), documents, ZoneInfo(scene.world.zone), now)
+            rules.apply(driver(connection), documents, ZoneInfo(scene.world.zone))
+            retired_at(driver(connection), now)
 
     def _source(self, beneath: Driver, name: str, capture: str) -> int:
         row = beneath.execute(

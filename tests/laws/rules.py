@@ -111,6 +111,9 @@ def tiers(draw: st.DrawFn, again: bool) -> list[Json]:
     return out
 
 
+LONGER = ["day", "week", "month", "quarter", "year", "ever"]
+
+
 @st.composite
 def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
     """The part of a rule that says how matches become awards, and what they give."""
@@ -120,7 +123,7 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
         if draw(st.booleans()):
             run["forgive"] = {
                 "missed": draw(st.integers(1, 2)),
-                "per": draw(st.sampled_from([*periods, "week", "month", "quarter", "year"])),
+                "per": draw(st.sampled_from(LONGER[LONGER.index(run["every"]) + 1 :])),
             }
         return {"streak": run, "give": draw(tiers(again=True))}
     if kind == "each":

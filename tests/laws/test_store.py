@@ -100,5 +100,6 @@ def test_a_rule_that_is_retired_keeps_what_it_gave_and_gives_nothing_for_what_ha
     instance.apply(gone, moment)
     instance.arrive(scene.deliveries)
     instance.drain()
+    catch_up(engine, lambda _: None)
     assert instance.standing() == expected(gone)
     assert verify(engine).differences == []

@@ -120,6 +120,26 @@ def test_an_award_that_the_admin_revoked_is_not_offered_again_by_a_recount(engin
         assert states(connection, ana) == ["revoked"]
 
 
+@pytest.mark.parametrize(
+    ("if_undone", "lost_first"), [("revoke", False), ("keep", False), ("keep", True), ("ask", False), ("ask", True)]
+)
+def test_what_the_admin_revoked_stays_revoked_when_its_ground_goes_and_comes_back(
+    engine: Engine, ana: int, if_undone: Literal["revoke", "keep", "ask"], lost_first: bool
+) -> None:
+    from service.store import credentials
+
+    with engine.begin() as connection:
+        award = stored.offer(connection, ana)
+        stored.claim(connection, award)
+        for lose in sorted([True, False], reverse=lost_first):
+            if lose:
+                badges.settle(connection, [change(ana, grounded=False, if_undone=if_undone)])
+            else:
+                assert credentials.revoke(connection, award, "given by mistake", NOW)
+        badges.settle(connection, [change(ana)])
+        assert states(connection, ana) == ["revoked"]
+
+
 def test_only_the_hash_of_a_link_is_kept(engine: Engine, ana: int) -> None:
     with engine.begin() as connection:
         token, expires = badges.make_link(connection, stored.offer(connection, ana), NOW)

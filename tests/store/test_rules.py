@@ -1,6 +1,7 @@
 """Putting rules, achievements and boards in force: what becomes a new version, and what is counted again."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,11 +13,12 @@ from service import boards
 from service.core.language import Documents, load
 from service.store import rules
 from service.store.engine import driver
-from tests.at_work import NOW, AtWork
+from tests.at_work import AtWork
 from tests.written import days
 
 RULE = "{rule: r}"
 RETIRED = "{rule: r, status: retired}"
+DRAFT = "{rule: r, status: draft, give: {points: 7}}"
 BOARD = "{board: all}"
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -75,7 +77,7 @@ def rewritten(change: Callable[[str], str]) -> Documents:
 def test_text_that_means_the_same_is_kept_and_no_new_version(here: AtWork, engine: Engine) -> None:
     def apply(change: Callable[[str], str]) -> list[str]:
         with engine.begin() as connection:
-            return rules.apply(driver(connection), rewritten(change), ZoneInfo("UTC"), NOW)
+            return rules.apply(driver(connection), rewritten(change), ZoneInfo("UTC"))
 
     apply(str)
     here.take(*days(1))
@@ -86,17 +88,15 @@ def test_text_that_means_the_same_is_kept_and_no_new_version(here: AtWork, engin
 
 
 def test_a_draft_is_never_a_version(here: AtWork) -> None:
-    assert "rule d: version 1" not in here.apply("{rule: d, status: draft}")
+    assert "rule r: version 1" not in here.apply(DRAFT)
+    assert versions(here) == []
     here.apply(RULE)
-    here.take(*days(1))
-    here.apply("{rule: r, status: draft, give: {points: 7}}")
-    here.count_again()
-    assert [version for version, *_ in versions(here)] == [1]
-    assert (here.points("ann"), here.differences()) == (10, [])
+    here.apply(DRAFT)
+    assert versions(here) == [(1, True, "done")]
 
 
-@pytest.mark.parametrize("written", [(RETIRED,), ("{rule: other}",)], ids=["retired", "missing"])
-def test_a_retired_or_missing_rule_keeps_what_it_gave_and_gives_no_more(here: AtWork, written: tuple[str]) -> None:
+@pytest.mark.parametrize("written", [(RETIRED,), (DRAFT,), ("{rule: other}",)], ids=["retired", "draft", "missing"])
+def test_a_rule_that_is_retired_keeps_what_it_gave_and_gives_no_more(here: AtWork, written: tuple[str]) -> None:
     here.apply(RULE)
     here.take(*days(1))
     said = "rule r: retired, keeps what it gave"
@@ -107,6 +107,35 @@ def test_a_retired_or_missing_rule_keeps_what_it_gave_and_gives_no_more(here: At
     assert "r" not in {award.split()[0] for award in here.awards("ann") if "01-03" in award}
     assert any(award.startswith("r ") for award in here.awards("ann"))
     assert here.differences() == []
+
+
+def test_what_a_retired_rule_gave_for_what_happened_after_its_end_is_taken_back(here: AtWork) -> None:
+    here.apply(RULE)
+    here.take(*days(1, 3))
+    here.apply(now=datetime(2026, 1, 2, tzinfo=UTC))
+    assert versions(here) == [(1, True, "folding")]
+    here.count_again()
+    assert (here.points("ann"), here.differences()) == (10, [])
+
+
+def test_a_rule_ends_when_no_drain_is_at_work_any_more_by_the_clock_of_the_database(
+    here: AtWork, engine: Engine
+) -> None:
+    here.apply(RULE)
+
+    def retire() -> None:
+        with engine.begin() as connection:
+            rules.apply(driver(connection), Documents(), None)
+
+    with ThreadPoolExecutor(1) as threads:
+        with engine.begin() as drain:
+            rules.share(driver(drain))
+            done = threads.submit(retire)
+            while not here.execute("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert not done.done()
+            ((let,),) = here.execute("SELECT clock_timestamp()")
+        done.result(30)
+    assert here.execute("SELECT until > %b FROM rule_version", let) == [(True,)]
 
 
 def test_a_rule_first_seen_retired_gives_nothing(here: AtWork) -> None:
@@ -153,7 +182,7 @@ def test_another_image_under_the_same_name_is_a_change(here: AtWork, engine: Eng
         found, problems = load([("a.yaml", text), ("a.png", PNG + image)])
         assert not [problem for problem in problems if problem.severity == "error"]
         with engine.begin() as connection:
-            return rules.apply(driver(connection), found, ZoneInfo("UTC"), NOW)
+            return rules.apply(driver(connection), found, ZoneInfo("UTC"))
 
     assert [apply(b"one"), apply(b"one"), apply(b"two")] == [["achievement a"], [], ["achievement a"]]
     assert here.execute("SELECT image, image_type FROM document") == [(PNG + b"two", "image/png")]
@@ -162,7 +191,7 @@ def test_another_image_under_the_same_name_is_a_change(here: AtWork, engine: Eng
 def test_an_achievement_that_is_missing_stays_for_those_who_hold_it(here: AtWork, engine: Engine) -> None:
     here.apply(RULE)
     with engine.begin() as connection:
-        rules.apply(driver(connection), Documents(), ZoneInfo("UTC"), NOW)
+        rules.apply(driver(connection), Documents(), ZoneInfo("UTC"))
     assert here.execute("SELECT name FROM document WHERE kind = 'achievement' ORDER BY 1") == [("keen",), ("steady",)]
 
 
