@@ -16,10 +16,10 @@ from sqlalchemy import Connection, Engine, event
 
 from service.core.statement import Agent
 from service.drain import Drain
-from service.store import identity, inbox, profiles
+from service.store import identity, profiles
 from service.store.engine import driver
 from service.store.tables import metadata
-from tests.at_work import NOW, AtWork, row
+from tests.at_work import NOW, AtWork
 from tests.written import Json, agent, days, group, moment, numbered, said, void
 
 
@@ -454,17 +454,6 @@ def test_a_drain_takes_no_more_than_its_limit_and_the_oldest_first(here: AtWork)
     assert here.execute("SELECT statement FROM inbox") == [(numbered(7),)]
     assert here.drain() == 1
     assert here.drain() == 0
-
-
-def test_a_drain_takes_no_more_once_it_has_many_bytes(here: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
-    here.apply("{}")
-    here.arrive(said(1), said(2), said(3))
-    monkeypatch.setattr(inbox, "MOST_BYTES", len(row(said(1)).raw) + 1)
-    assert Drain(here.engine)().statements == 2
-    assert here.execute("SELECT statement FROM inbox") == [(numbered(3),)]
-    monkeypatch.setattr(inbox, "MOST_BYTES", 1)
-    assert here.drain() == 1
-    assert here.points("ann") == 30
 
 
 def test_a_drain_that_fails_has_done_nothing(here: AtWork) -> None:

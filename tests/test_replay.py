@@ -297,7 +297,7 @@ def test_a_crash_at_any_point_only_means_to_go_on(here: AtWork, monkeypatch: pyt
     assert here.differences() == []
 
 
-@pytest.mark.parametrize("number", [2, 3, 5, 7, 8, 9, 11, 13])
+@pytest.mark.parametrize("number", [3, 5, 8, 9, 12])
 def test_statements_that_come_meanwhile_count_once(
     here: AtWork, meanwhile: AtWork, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
@@ -311,7 +311,7 @@ def test_statements_that_come_meanwhile_count_once(
     assert here.differences() == []
 
 
-@pytest.mark.parametrize("number", [2, 3, 5, 7, 8, 9, 11, 13])
+@pytest.mark.parametrize("number", [3, 5, 8, 9, 12])
 def test_rules_that_change_meanwhile_are_counted_from_the_first_statement(
     here: AtWork, meanwhile: AtWork, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

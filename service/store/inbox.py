@@ -16,23 +16,14 @@ from service.core.statement import Fact, read_again
 from service.store.engine import Driver
 
 CLAIM = """
-WITH locked AS (
-    SELECT seq, statement FROM inbox ORDER BY seq LIMIT %b FOR UPDATE SKIP LOCKED
-), sized AS (
-    SELECT locked.seq, s.*, sum(octet_length(s.raw)) OVER (ORDER BY locked.seq) - octet_length(s.raw) AS before
-    FROM locked CROSS JOIN LATERAL (
-        SELECT id, source, received, raw FROM statement WHERE id = locked.statement LIMIT 1
-    ) s
-), claimed AS (
-    DELETE FROM inbox WHERE seq = ANY(ARRAY(SELECT seq FROM sized WHERE before < %b))
+WITH claimed AS (
+    DELETE FROM inbox
+    WHERE seq = ANY(ARRAY(SELECT seq FROM inbox ORDER BY seq LIMIT %b FOR UPDATE SKIP LOCKED))
+    RETURNING statement
 )
-SELECT sized.id, source.name, source.capture, sized.received, sized.raw
-FROM sized LEFT JOIN source ON source.id = sized.source WHERE before < %b
+SELECT s.id, source.name, source.capture, s.received, s.raw
+FROM claimed JOIN statement s ON s.id = claimed.statement LEFT JOIN source ON source.id = s.source
 """
-"""What is locked beyond the bytes stays in the inbox. LIMIT 1 keeps PostgreSQL from reading all statements to join."""
-
-MOST_BYTES = 16 << 20
-"""Once a batch has these many bytes of statements, it takes no more."""
 
 
 class Claimed(NamedTuple):
@@ -43,14 +34,13 @@ class Claimed(NamedTuple):
 
 
 def claim(connection: Driver, limit: int) -> list[Claimed]:
-    """Takes up to `limit` statements out of the inbox, the oldest first, and fewer where they are large.
+    """Takes up to `limit` statements out of the inbox, oldest first; they are back if the transaction fails.
 
-    They are back if the transaction fails.
     Voids are looked up when the statements are ours, and not in the same query: its snapshot is older than its locks,
     and a void could be stored and evaluated between the two.
     """
     with connection.cursor(binary=True) as cursor:
-        cursor.execute(CLAIM, [limit, MOST_BYTES, MOST_BYTES])
+        cursor.execute(CLAIM, [limit])
         rows = cursor.fetchall()
         if not rows:
             return []
