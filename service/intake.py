@@ -1,7 +1,7 @@
 """Storing what requests bring, durably, before they are answered: concurrent requests share one commit.
 
 A request hands its rows to the one writer of the process and waits. The writer takes whatever has gathered while it was
-busy, stores it in one transaction, wakes the evaluation and lets the requests go. A commit costs as much for thirty
+busy, stores it in one transaction, lets the requests go and wakes the evaluation. A commit costs as much for thirty
 requests as for one, so single statements come through many times faster than with a transaction each.
 """
 

@@ -8,6 +8,7 @@ seconds for what a crash or a lost Redis left behind.
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -130,6 +131,9 @@ def _worked(redis: Redis) -> bool:
     except RedisError as error:
         log.warning("redis is away; the sweep evaluates meanwhile", error=str(error))
         return False
+    finally:  # a worker that has ended must not go on swallowing the signal that ends the process
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return worker.told_to_stop
 
 

@@ -93,7 +93,8 @@ def store(connection: Driver, rows: Sequence[Row]) -> Stored:
         if known or again:
             with connection.transaction():
                 conflicting = _conflicts(cursor, [*known, *again])
-                _count(cursor, again, conflicting)
+                if again or conflicting:
+                    _count(cursor, again, conflicting)
     return Stored(len(new), len(known) + len(again) - len(conflicting), len(conflicting))
 
 
