@@ -125,16 +125,16 @@ def work(settings: Settings) -> None:
 
 def _worked(redis: Redis) -> bool:
     """Works as long as Redis is there; True when told to stop."""
+    worker: Worker | None = None
     try:
         worker = Worker([Queue(QUEUE, connection=redis)], connection=redis, log_job_description=False)
         worker.work(logging_level="WARNING")
-    except RedisError as error:
+    except RedisError as error:  # raised, too, by a worker that was told to stop and cannot sign off
         log.warning("redis is away; the sweep evaluates meanwhile", error=str(error))
-        return False
     finally:  # a worker that has ended must not go on swallowing the signal that ends the process
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    return worker.told_to_stop
+    return worker is not None and worker.told_to_stop
 
 
 def drain() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from redis import ConnectionError as RedisAway
 from redis import Redis
 from rq import Queue, SimpleWorker
 from sqlalchemy import Connection, Engine, event
@@ -324,3 +327,20 @@ def test_without_redis_the_sweep_evaluates_itself(here: AtWork, settings: Settin
 
 def test_a_worker_outlives_redis(nowhere: Redis) -> None:
     assert jobs._worked(nowhere) is False
+
+
+def test_a_worker_that_is_told_to_stop_as_redis_goes_does_not_wait_for_it(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = jobs.Worker.teardown
+
+    def sign_off(worker: jobs.Worker) -> None:
+        ended(worker)  # type: ignore[no-untyped-call]
+        raise RedisAway("it went at the same time")
+
+    def told(worker: jobs.Worker, *_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(jobs.Worker, "dequeue_job_and_maintain_ttl", told)
+    monkeypatch.setattr(jobs.Worker, "teardown", sign_off)
+    assert jobs._worked(redis) is True
