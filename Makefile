@@ -9,6 +9,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime
 DEVELOPMENT := .venv/.development
 JAVASCRIPT := $(if $(wildcard tests/js/package-lock.json),tests/js/node_modules/.installed)
+PARALLEL := -n logical --dist worksteal
 BROWSER := $(wildcard tests/browser)
 
 help: ## what can be made here
@@ -23,7 +24,7 @@ run: $(RUNTIME) ## the service alone, at http://127.0.0.1:8000
 	@$(BIN)/plaudit serve
 
 test: $(DEVELOPMENT) $(JAVASCRIPT) $(if $(BROWSER),chromium) ## all tests, in Python, JavaScript and the browser
-	@if [ -n "$(BROWSER)" ] && [ ! -x /usr/bin/chromium ]; then $(BIN)/pytest --ignore=tests/browser; else $(BIN)/pytest; fi
+	@if [ -n "$(BROWSER)" ] && [ ! -x /usr/bin/chromium ]; then $(BIN)/pytest $(PARALLEL) --ignore=tests/browser; else $(BIN)/pytest $(PARALLEL); fi
 
 check: $(DEVELOPMENT) ## lint, types, import contracts, OpenAPI drift
 	@$(BIN)/ruff check

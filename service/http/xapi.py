@@ -22,6 +22,8 @@ from service.store.intake import Row
 
 VERSIONS = ("2.0.0", "1.0.3", "1.0.2", "1.0.1", "1.0.0")
 HEADERS = {"X-Experience-API-Version": "1.0.3"}
+NOT_STORED = "plaudit.not_stored"
+"""Where the WSGI environment holds the error that kept statements from being stored before this was asked."""
 
 blueprint = Blueprint("xapi", __name__, url_prefix="/xapi")
 
@@ -29,31 +31,39 @@ blueprint = Blueprint("xapi", __name__, url_prefix="/xapi")
 @blueprint.post("/statements")
 def post() -> Response:
     """Stores one statement or an array of them; answers their ids in order."""
-    source, now = source_of(request), datetime.now(UTC)
-    body = _body()
-    raws = _statements(body)
-    places = range(len(raws)) if body.lstrip()[:1] == b"[" else (None,)
-    rows = [_row(raw, place, source, now) for place, raw in zip(places, raws, strict=True)]
+    if NOT_STORED in request.environ:
+        raise request.environ[NOT_STORED]
+    rows = rows_of(_body(), source_of(request), services().settings.max_statements)
     services().intake.store(rows)
-    return _json([str(row.id) for row in rows])
+    return Response(ids(rows), mimetype="application/json", headers=HEADERS)
 
 
 @blueprint.put("/statements")
 def put() -> Response:
     """Stores one statement under the id that the query names."""
-    source, now = source_of(request), datetime.now(UTC)
-    raws = _statements(_body())
-    if len(raws) != 1:
+    rows = rows_of(_body(), source_of(request), services().settings.max_statements)
+    if len(rows) != 1:
         problem(400, "PUT takes one statement; send several with POST.")
-    row = _named(_row(raws[0], None, source, now), raws[0])
-    services().intake.store([row])
+    services().intake.store([_named(rows[0])])
     return Response(status=204, headers=HEADERS)
 
 
 @blueprint.get("/about")
 def about() -> Response:
     """The xAPI versions that are understood (Communication 2.8)."""
-    return _json({"version": list(VERSIONS)})
+    return Response(msgspec.json.encode({"version": VERSIONS}), mimetype="application/json", headers=HEADERS)
+
+
+def rows_of(body: bytes, source: Source, most: int) -> list[Row]:
+    """The statements of a body, ready to be stored; a Problem where there are more than `most` or one is of no use."""
+    raws, now = _statements(body, most), datetime.now(UTC)
+    places = range(len(raws)) if body.lstrip()[:1] == b"[" else (None,)
+    return [_row(raw, place, source, now) for place, raw in zip(places, raws, strict=True)]
+
+
+def ids(rows: Iterable[Row]) -> bytes:
+    """The answer to statements that are stored."""
+    return msgspec.json.encode([row.id for row in rows])
 
 
 def _body() -> bytes:
@@ -71,12 +81,11 @@ def _too_large(most: int) -> NoReturn:
     problem(413, f"The body is larger than {most} bytes; send fewer statements at once.")
 
 
-def _statements(body: bytes) -> Sequence[bytes]:
+def _statements(body: bytes, most: int) -> Sequence[bytes]:
     try:
         raws = statements(body)
     except Malformed as malformed:
         problem(400, str(malformed))
-    most = services().settings.max_statements
     if len(raws) > most:
         problem(413, f"The body holds {len(raws)} statements; send at most {most} at once.")
     return raws
@@ -106,7 +115,7 @@ def _refuse(found: Iterable[tuple[int | None, Unusable]]) -> NoReturn:
     problem(400, f"A statement cannot be used: {errors[0]['path']} {errors[0]['message']}", errors=errors)
 
 
-def _named(row: Row, raw: bytes) -> Row:
+def _named(row: Row) -> Row:
     """The row under the id of the query, which a statement that has one must share."""
     text = request.args.get("statementId", "")
     try:
@@ -117,7 +126,7 @@ def _named(row: Row, raw: bytes) -> Row:
             "Name the statement in the query: ?statementId=<UUID>.",
             errors=[{"path": "?statementId", "message": "is no UUID"}],
         )
-    own = msgspec.json.decode(raw, type=_Id).id
+    own = msgspec.json.decode(row.raw, type=_Id).id
     if own is not None and own != wanted:
         problem(
             400,
@@ -129,7 +138,3 @@ def _named(row: Row, raw: bytes) -> Row:
 
 class _Id(msgspec.Struct):
     id: UUID | None = None
-
-
-def _json(value: object) -> Response:
-    return Response(msgspec.json.encode(value), mimetype="application/json", headers=HEADERS)
