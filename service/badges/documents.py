@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -29,7 +30,7 @@ class Issuer:
     name: str
     public_url: str
 
-    @property
+    @cached_property
     def did(self) -> str:
         """`did:web:HOST[%3APORT][:path]:issuers:<slug>`, which resolves to `url("issuers/<slug>/did.json")`."""
         address = urlsplit(self.public_url)
@@ -178,7 +179,7 @@ def key_set(issuer: Issuer, public_keys: Mapping[str, str]) -> Document:
 
 def moment(time: datetime) -> str:
     """A time as credentials write it: UTC, whole seconds, `Z`."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.astimezone(UTC).isoformat()[:19] + "Z"
 
 
 def _achievement(issuer: Issuer, about: Achievement) -> Document:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from itertools import product
 from typing import Self
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 ED25519_PUBLIC = b"\xed\x01"  # multicodec ed25519-pub
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_PAIRS = ["".join(pair) for pair in product(BASE58, repeat=2)]
 
 
 class WrongSecret(Exception):
@@ -72,11 +74,11 @@ def jwk(multibase_key: str, kid: str) -> dict[str, str]:
 
 def base58(content: bytes) -> str:
     """Base58 in Bitcoin's alphabet; leading zero bytes become leading ones."""
-    number, digits = int.from_bytes(content), ""
-    while number:
-        number, rest = divmod(number, 58)
-        digits = BASE58[rest] + digits
-    return "1" * (len(content) - len(content.lstrip(b"\0"))) + digits
+    number, digits = int.from_bytes(content), list[str]()
+    while number:  # two digits at a time, as dividing a long number is what costs
+        number, rest = divmod(number, 58 * 58)
+        digits.append(_PAIRS[rest] if number else _PAIRS[rest].lstrip("1"))
+    return "1" * (len(content) - len(content.lstrip(b"\0"))) + "".join(reversed(digits))
 
 
 def unbase58(text: str) -> bytes:

@@ -1,8 +1,7 @@
 """Data Integrity proofs with the cryptosuite eddsa-rdfc-2022 (W3C vc-di-eddsa, section 3.2): made and checked.
 
 What is signed is SHA-256 of the canonical proof options followed by SHA-256 of the canonical document; canonical means
-RDFC-1.0 over the RDF that JSON-LD makes of each. pyoxigraph does both; it knows no remote contexts, so the vendored
-ones are written into the document first, which gives the same RDF.
+RDFC-1.0 over the RDF that JSON-LD makes of each (`rdf`), for all but the first document of a shape by `templates`.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-import pyoxigraph
+import msgspec
 from cryptography.exceptions import InvalidSignature
-from jsonschema import Draft201909Validator, FormatChecker
+from jsonschema import Draft201909Validator, FormatChecker, ValidationError
 
-from service.badges import keys, terms, vendored
+from service.badges import keys, rdf, templates, terms, vendored
 from service.badges.documents import Document, Issuer, moment
 from service.badges.keys import SigningKey
 
@@ -34,9 +33,11 @@ class NotSignable(Exception):
 
 
 def sign(document: Document, issuer: Issuer, key: SigningKey, created: datetime) -> bytes:
-    """The document with its proof, as the bytes to keep and serve; NotSignable if a verifier could stumble over it."""
-    if found := terms.problems(document) + _schema_problems(document):
-        raise NotSignable(found)
+    """The document with its proof, as the bytes to keep and serve; NotSignable if a verifier could stumble over it.
+
+    The first document of each shape is checked as a whole, canonicalised by the full algorithm, and verified when it
+    is signed; those after it go by template.
+    """
     options = {
         "type": "DataIntegrityProof",
         "cryptosuite": CRYPTOSUITE,
@@ -44,11 +45,16 @@ def sign(document: Document, issuer: Issuer, key: SigningKey, created: datetime)
         "verificationMethod": issuer.method(key.name),
         "proofPurpose": "assertionMethod",
     }
-    signature = key.private.sign(_digest(document, options))
+    by_template = templates.canonical(document)
+    quads = by_template or _checked(document)
+    assert _author(document) == issuer.did, f"{issuer.method(key.name)} is no key of the issuer {_author(document)}"
+    signature = key.private.sign(_configured(tuple(document["@context"]), *options.items()) + _sha256(quads))
     proof = {**options, "proofValue": "z" + keys.base58(signature)}
-    signed = json.dumps({**document, "proof": [proof]}, ensure_ascii=False, separators=(",", ":")).encode()
-    left = problems(json.loads(signed), {issuer.method(key.name): key.multibase})
-    assert not left, left
+    signed = msgspec.json.encode({**document, "proof": [proof]})
+    if not by_template:
+        left = problems(json.loads(signed), {issuer.method(key.name): key.multibase})
+        assert not left, left
+        templates.learn(document, quads, _picky)
     return signed
 
 
@@ -77,29 +83,32 @@ def problems(document: Mapping[str, Any], public_keys: Mapping[str, str]) -> tup
     return ()
 
 
-def canonical(document: Mapping[str, Any]) -> str:
-    """The document as canonical N-Quads (RDFC-1.0)."""
-    contexts = [vendored.context(url) for url in document["@context"]]
-    inlined = json.dumps({**document, "@context": contexts})
-    dataset = pyoxigraph.Dataset(pyoxigraph.parse(inlined, format=pyoxigraph.RdfFormat.JSON_LD))
-    dataset.canonicalize(pyoxigraph.CanonicalizationAlgorithm.RDFC_1_0)
-    lines = pyoxigraph.serialize(dataset, format=pyoxigraph.RdfFormat.N_QUADS) or b""
-    return "".join(sorted(f"{line}\n" for line in lines.decode().split("\n") if line))
+def _checked(document: Document) -> str:
+    """The canonical quads by the full algorithm, of a document that nobody stumbles over; otherwise NotSignable."""
+    if found := terms.problems(document) + _schema_problems(document):
+        raise NotSignable(found)
+    return rdf.canonical(document)
 
 
 def _digest(document: Mapping[str, Any], options: Mapping[str, Any]) -> bytes:
-    with_context = {"@context": document["@context"], **options}
-    return (
-        hashlib.sha256(canonical(with_context).encode()).digest()
-        + hashlib.sha256(canonical(document).encode()).digest()
-    )
+    configuration = {"@context": document["@context"], **options}
+    return b"".join(_sha256(rdf.canonical(one)) for one in (configuration, document))
+
+
+def _sha256(quads: str) -> bytes:
+    return hashlib.sha256(quads.encode()).digest()
+
+
+@lru_cache(256)
+def _configured(contexts: tuple[str, ...], *options: tuple[str, str]) -> bytes:
+    """The hash of our own proof's options, which many credentials of one second share."""
+    return _sha256(rdf.canonical({"@context": contexts, **dict(options)}))
 
 
 def _option_problems(
     document: Mapping[str, Any], options: Mapping[str, Any], public_keys: Mapping[str, str]
 ) -> list[str]:
-    method, issuer = str(options.get("verificationMethod")), document.get("issuer")
-    author = issuer.get("id") if isinstance(issuer, dict) else issuer
+    method, author = str(options.get("verificationMethod")), _author(document)
     found = []
     if options.get("type") != "DataIntegrityProof" or options.get("cryptosuite") != CRYPTOSUITE:
         found.append(f"$.proof: is no DataIntegrityProof with {CRYPTOSUITE}")
@@ -112,12 +121,25 @@ def _option_problems(
     return found or list(terms.problems({"@context": document["@context"], **options}))
 
 
+def _author(document: Mapping[str, Any]) -> object:
+    issuer = document.get("issuer")
+    return issuer.get("id") if isinstance(issuer, dict) else issuer
+
+
 def _schema_problems(document: Document) -> tuple[str, ...]:
     """What the official strict schema says of an Open Badge; other documents have none."""
+    return tuple(f"{error.json_path}: {error.message}" for error in _schema_errors(document))
+
+
+def _picky(document: Mapping[str, Any]) -> list[tuple[str | int, ...]]:
+    """The places of which the strict schema wants something else than the text that is there."""
+    return [tuple(error.absolute_path) for error in _schema_errors(document)]
+
+
+def _schema_errors(document: Mapping[str, Any]) -> list[ValidationError]:
     if "OpenBadgeCredential" not in document.get("type", ()):
-        return ()
-    errors = sorted(_validator().iter_errors(document), key=lambda error: error.json_path)
-    return tuple(f"{error.json_path}: {error.message}" for error in errors)
+        return []
+    return sorted(_validator().iter_errors(document), key=lambda error: error.json_path)
 
 
 @cache

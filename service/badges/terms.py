@@ -35,6 +35,33 @@ def problems(document: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(_node(document, terms, "$"))
 
 
+def strings(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str | None]]:
+    """Every string of a document without problems, contexts and types apart: its path, and what it is coerced to."""
+    terms: Terms = {}
+    for url in document["@context"]:
+        terms = {**terms, **vendored.context(url)}
+    return _strings(document, None, terms, ())
+
+
+def _strings(
+    value: object, definition: object, outer: Terms, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str | None]]:
+    if isinstance(value, str):
+        yield path, _coercion(definition)
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _strings(item, definition, outer, (*path, number))
+    elif isinstance(value, Mapping):
+        terms = outer
+        for name in _listed(value.get("type")):
+            terms = {**terms, **_scoped(outer.get(name))}
+        for key, inner in value.items():
+            if key == "id":
+                yield (*path, key), "@id"
+            elif key not in KEYWORDS:
+                yield from _strings(inner, terms[key], {**outer, **_scoped(terms[key])}, (*path, key))
+
+
 def _node(node: Mapping[str, Any], outer: Terms, place: str) -> Iterator[str]:
     terms = outer
     for name in _listed(node.get("type")):
