@@ -240,6 +240,7 @@ def upgrade() -> None:
         sa.Column("raw", sa.LargeBinary(), nullable=False, comment="the bytes of the statement as they came"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_statement")),
     )
+    op.create_index("ix_statement_seq", "statement", ["seq"], unique=False, postgresql_using="brin")
     op.create_table(
         "status_list",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
@@ -363,6 +364,7 @@ def downgrade() -> None:
     op.drop_table("void")
     op.drop_table("total")
     op.drop_table("status_list")
+    op.drop_index("ix_statement_seq", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
     op.drop_table("source")
     op.drop_table("signing_key")

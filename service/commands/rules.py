@@ -260,6 +260,25 @@ def apply_(directory: Path | None, yes: bool, as_json: bool) -> None:
     raise SystemExit(0 if apply(read(directory), yes, as_json) else 1)
 
 
+# --- explain ------------------------------------------------------------------------------------------------------
+
+
+@command.command("explain")
+@click.argument("rule")
+@click.argument("learner")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, help="So many of each, the newest first.")
+@_json
+def explain_(rule: str, learner: str, limit: int, as_json: bool) -> None:
+    """Say why LEARNER has what they have by RULE, and why not more.
+
+    LEARNER is a number, a mail address, or an xAPI agent as JSON. Awards with their statements and the version of the
+    rule that gave them; statements that gave nothing with the clause that refused them; statements that nearly counted.
+    """
+    from service.commands.explaining import explain
+
+    explain(rule, learner, limit, as_json)
+
+
 # --- schema -------------------------------------------------------------------------------------------------------
 
 

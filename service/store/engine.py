@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -36,6 +38,14 @@ def dedicated(engine: Engine) -> Driver:
     """A connection of its own to the database of `engine`, each statement its own transaction."""
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     return psycopg.connect(url, autocommit=True, **_OPTIONS)
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees the database as it is at one moment, and cannot write."""
+    reading = engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with reading as connection, connection.begin():
+        yield connection
 
 
 def driver(connection: Connection) -> Driver:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from service.core.statement import Fact
@@ -59,3 +61,39 @@ def learners_of_rule(connection: Driver, rule: int, after: int, limit: int) -> l
         [rule, after, limit, rule, after, limit, limit],
     )
     return [learner for (learner,) in cursor]
+
+
+class Stretch(NamedTuple):
+    """Some of the statements that came, newest first: (number, when it was received, statement).
+
+    back_to: when the first of all that were looked at was received. before: where the next stretch begins.
+    """
+
+    found: list[tuple[int, datetime, Claimed]]
+    back_to: datetime | None
+    before: int | None
+
+
+def naming(connection: Driver, traces: Sequence[bytes] | None, before: int | None, size: int) -> Stretch:
+    """Of the `size` statements before number `before` (None: the newest), those that hold one of these traces.
+
+    traces: None for all of them. Statements that wait to be evaluated are left out.
+    """
+    top = _next_number(connection) if before is None else before
+    bottom = max(top - size, 1)
+    row = connection.execute("SELECT min(received) FROM statement WHERE seq >= %b AND seq < %b", [bottom, top])
+    back_to = row.fetchone()
+    held = " OR ".join(["position(%b::bytea IN s.raw) > 0"] * len(traces)) if traces is not None else "true"
+    cursor = connection.execute(
+        f"SELECT s.seq, {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608 - constants
+        f"WHERE s.seq >= %b AND s.seq < %b AND {EVALUATED} AND ({held}) ORDER BY s.seq DESC",
+        [bottom, top, *(traces or ())],
+        binary=True,
+    )
+    found = [(seq, columns[3], claimed(*columns)) for seq, *columns in cursor]
+    return Stretch(found, back_to[0] if back_to else None, bottom if bottom > 1 else None)
+
+
+def _next_number(connection: Driver) -> int:
+    row = connection.execute("SELECT pg_sequence_last_value(pg_get_serial_sequence('statement', 'seq'))").fetchone()
+    return (row[0] if row and row[0] else 0) + 1

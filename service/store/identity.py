@@ -87,6 +87,17 @@ def everybody(connection: Driver) -> dict[int, Person]:
     return {row[0]: Person(*row) for row in rows}
 
 
+def keys(connection: Driver, learner: int) -> list[tuple[str, str | None]]:
+    """The identifier keys of a learner, with the address where it is known."""
+    return connection.execute("SELECT key, mbox FROM identifier WHERE learner = %b ORDER BY key", [learner]).fetchall()
+
+
+def zone_name(connection: Driver, learner: int) -> str | None:
+    """The zone of a learner's days, where it is not that of the service."""
+    row = connection.execute("SELECT time_zone FROM learner WHERE id = %b", [learner]).fetchone()
+    return row[0] if row else None
+
+
 class Name(NamedTuple):
     """What a statement calls a learner."""
 

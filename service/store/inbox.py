@@ -83,6 +83,12 @@ def waiting(connection: Driver) -> bool:
     return bool(row and row[0])
 
 
+def size(connection: Driver) -> int:
+    """How many statements are stored and not yet evaluated."""
+    row = connection.execute("SELECT count(*) FROM inbox").fetchone()
+    return int(row[0]) if row else 0
+
+
 def voids_waiting(connection: Driver) -> bool:
     """Whether a voiding statement is stored and not yet evaluated."""
     row = connection.execute("SELECT EXISTS (SELECT FROM inbox JOIN void ON void.voider = inbox.statement)").fetchone()

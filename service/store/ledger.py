@@ -72,6 +72,16 @@ def booked(
     return {group: {line: booked for line, booked in lines.items() if booked.amount} for group, lines in sums.items()}
 
 
+def versions(connection: Driver, group: Group) -> dict[tuple[str, datetime], int]:
+    """The version of the rule that gave each award of this group, by (key, event time)."""
+    cursor = connection.execute(
+        "SELECT DISTINCT ON (key, happened) key, happened, version FROM entry "
+        "WHERE rule = %b AND learner = %b AND amount > 0 ORDER BY key, happened, id DESC",
+        list(group),
+    )
+    return {(key, happened): version for key, happened, version in cursor}
+
+
 def add_to_totals(connection: Driver, amounts: Mapping[tuple[int, str], int]) -> None:
     """Adds to what learners have in all, by (learner, currency). The learners are locked by the caller."""
     ordered = sorted(amounts.items())

@@ -102,6 +102,14 @@ def _rules_of(board: Board, versions: Sequence[Version]) -> frozenset[int] | Non
     return None
 
 
+def text_of(connection: Driver, version: Version) -> str:
+    """A version of a rule as its author wrote it."""
+    row = connection.execute(
+        "SELECT text FROM rule_version WHERE rule = %b AND version = %b", [version.number, version.version]
+    ).fetchone()
+    return row[0] if row else ""
+
+
 # --- changing what is in force ------------------------------------------------------------------------------------
 
 

@@ -79,6 +79,7 @@ statement = Table(
     moment("happened", nullable=False),
     moment("received", nullable=False),
     Column("raw", LargeBinary, nullable=False, comment="the bytes of the statement as they came"),
+    Index("ix_statement_seq", "seq", postgresql_using="brin"),
 )
 
 inbox = Table(

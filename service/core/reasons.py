@@ -1,0 +1,104 @@
+"""Why a statement gave nothing, in the words of the rule's author: the first clause of `when` that turned it away.
+
+The condition that fails is found in the resolved rule; what it is called is read from the YAML, where the author wrote
+`type: course` and not the IRI behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from service.core import strict
+from service.core.matching import LISTS, ROLES, TEXTS, Matcher
+from service.core.places import Items, Node, Pairs, Scalar, listed, shown
+from service.core.rule import Among, Answers, Carries, Condition, Measures, Names
+from service.core.statement import Fact
+
+LONGEST = 120
+"""Characters of a clause or a value that are shown."""
+
+
+class TurnedAway(NamedTuple):
+    """The clause of `when` that a statement does not fulfil, and what it has instead, if that can be said."""
+
+    key: str
+    clause: str
+    found: str | None
+
+
+def turned_away(matcher: Matcher, fact: Fact, clauses: Mapping[str, str]) -> TurnedAway | None:
+    """The first condition of `when` that fails; None if all hold. clauses: see `written`."""
+    for condition, holds in zip(matcher.rule.when, matcher.when, strict=True):
+        if not holds(fact):
+            key = _key(condition)
+            return TurnedAway(key, clauses.get(key, _spaced(key)), _instead(condition, fact))
+    return None
+
+
+def written(text: str) -> dict[str, str]:
+    """The clauses of `when` in a rule's YAML, each as a phrase, by key: `{"score": "score at least 0.8"}`."""
+    documents, _, _ = strict.read("rule", text.encode())
+    root = documents[0].root if documents else None
+    when = root.get("when") if isinstance(root, Pairs) else None
+    if not isinstance(when, Pairs):
+        return {}
+    return {key.text: shown(f"{_spaced(key.text)} {phrase(value)}", LONGEST) for key, value in when.pairs}
+
+
+def phrase(node: Node) -> str:
+    """A value as people say it: `any of safety or onboarding`, `at least 0.8`."""
+    if isinstance(node, Scalar):
+        return node.text
+    if isinstance(node, Items):
+        return listed(map(phrase, node.items)) if node.items else ""
+    if isinstance(node, Pairs):
+        return ", ".join(f"{_spaced(key.text)} {phrase(value)}" for key, value in node.pairs)
+    return ""
+
+
+def _spaced(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _key(condition: Condition) -> str:
+    return str(getattr(condition, "key", type(condition).__name__.lower()))
+
+
+def _instead(condition: Condition, fact: Fact) -> str | None:
+    told = _INSTEAD.get(type(condition))
+    said = told(condition, fact) if told else None
+    return shown(said, LONGEST) if said is not None else None
+
+
+def _text(condition: Among, fact: Fact) -> str:
+    return TEXTS[condition.key](fact) or "none"
+
+
+def _list(condition: Carries, fact: Fact) -> str:
+    return listed(LISTS[condition.key](fact.statement), "and") if LISTS[condition.key](fact.statement) else "none"
+
+
+def _number(condition: Measures, fact: Fact) -> str:
+    result = fact.statement.result
+    score = result.score if result else None
+    value = getattr(score, {"score": "scaled", "raw_score": "raw"}.get(condition.key, ""), None)
+    return "none" if value is None else f"{value:g}"
+
+
+def _answer(condition: Answers, fact: Fact) -> str:
+    value = getattr(fact.statement.result, condition.key, None)
+    return "none" if value is None else str(value).lower()
+
+
+def _named(condition: Names, fact: Fact) -> str:
+    return "somebody" if any(ROLES[condition.key](fact.statement)) else "nobody"
+
+
+_INSTEAD: dict[type, Callable[..., str]] = {
+    Among: _text,
+    Carries: _list,
+    Measures: _number,
+    Answers: _answer,
+    Names: _named,
+}

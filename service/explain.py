@@ -1,0 +1,231 @@
+"""Why, and why not: what each of a learner's statements came to by one rule, and which clause decided.
+
+Awards and refusals are folded from the learner's matches, all of them, as the ledger's were. Statements that a
+condition of `when` turned away left no match behind; they are looked for among what came, newest first, a stretch at a
+time, and whoever asks is told how far the look went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from service.core import evaluate, kinds, reasons, traces, windows
+from service.core.evaluate import Award
+from service.core.matching import Match, Roles
+from service.core.rule import Rule
+from service.core.statement import Fact
+from service.store import history, identity, inbox, ledger, matches, rules
+from service.store.engine import Driver
+from service.store.rules import Ruleset, Version
+from service.world import Counting, parts
+
+STRETCH = 50_000
+"""Statements that one look for near misses goes back."""
+
+
+class Seen(NamedTuple):
+    """A statement: when it happened, and what it says, as far as it is still there."""
+
+    statement: UUID
+    happened: datetime | None
+    verb: str | None = None
+    object: str | None = None
+
+
+class Given(NamedTuple):
+    """An award that stands. version: the version of the rule that gave it; None: it is about to be booked."""
+
+    award: Award
+    version: int | None
+    clause: str
+    statements: tuple[Seen, ...]
+
+
+class Refused(NamedTuple):
+    """A statement that gave nothing. found: what it has instead of what the clause asks for.
+
+    earlier: the statement that used up what the clause allows once.
+    """
+
+    seen: Seen
+    because: str
+    found: str | None = None
+    earlier: UUID | None = None
+
+
+class Explanation(NamedTuple):
+    """What a rule says of a learner's matches: the newest first, and how many there are.
+
+    recounting: history is being counted again by this rule, so matches may still be missing.
+    """
+
+    version: Version
+    awards: list[Given]
+    refusals: list[Refused]
+    of_awards: int
+    of_refusals: int
+    matches: int
+    progress: tuple[int, int] | None
+    pending: int
+    recounting: bool
+
+    @property
+    def rule(self) -> Rule:
+        return self.version.rule
+
+
+class NearMisses(NamedTuple):
+    """Statements that one clause kept from counting, the latest arrival first.
+
+    back_to: everything that came since then has been looked at. before: where the next look begins; None: that was all.
+    """
+
+    refusals: list[Refused]
+    back_to: datetime | None
+    before: int | None
+
+
+def version_of(ruleset: Ruleset, name: str) -> Version | None:
+    """The version in force of the rule of this name."""
+    return next((version for version in ruleset.versions if version.rule.name == name), None)
+
+
+def explain(
+    connection: Driver, learner: int, name: str, now: datetime, limit: int = 50, offset: int = 0
+) -> Explanation | None:
+    """Why this learner has what they have by the rule of this name; None if no such rule is in force.
+
+    limit and offset: which of the awards and which of the refusals, newest first.
+    """
+    ruleset = rules.in_force(connection)
+    version = version_of(ruleset, name)
+    if version is None:
+        return None
+    counting, group = Counting(version), (version.number, learner)
+    own = matches.of_groups(connection, [group])[group]
+    setting = counting.setting(_zone(connection, ruleset, counting, learner))
+    step = evaluate.fold(setting, own)
+    awards, refusals = _newest(step.awards, limit, offset), _page(_refused(counting, own, step), limit, offset)
+    shown = {id_ for award in awards for id_ in award.statements} | {one.seen.statement for one in refusals}
+    seen = _seen(connection, shown)
+    booked = ledger.versions(connection, group)
+    return Explanation(
+        version,
+        [_given(award, booked.get((award.key, award.happened)), seen) for award in awards],
+        [one._replace(seen=seen.get(one.seen.statement, one.seen)) for one in refusals],
+        len(step.awards),
+        len(step.refusals),
+        len(own),
+        kinds.progress(setting, step.state.kind, now),
+        inbox.size(connection),
+        version.phase != "done",
+    )
+
+
+def _zone(connection: Driver, ruleset: Ruleset, counting: Counting, learner: int) -> ZoneInfo:
+    name = counting.rule.time_zone or identity.zone_name(connection, learner)
+    return windows.zone(name) if name else ruleset.zone
+
+
+def _newest(awards: Sequence[Award], limit: int, offset: int) -> list[Award]:
+    return sorted(awards, key=lambda award: award.happened, reverse=True)[offset : offset + limit]
+
+
+def _page(refusals: Sequence[Refused], limit: int, offset: int) -> list[Refused]:
+    return list(reversed(refusals))[offset : offset + limit]
+
+
+def _refused(counting: Counting, own: Iterable[Match], step: evaluate.Step) -> list[Refused]:
+    """The refusals in the order of time; of those by `once_per` the statement that was the first."""
+    placed = {match.statement: match for match in own}
+    first: dict[bytes, Match] = {}
+    for match in placed.values():
+        if match.once is not None:
+            first.setdefault(match.once, match)
+    once = evaluate.ONCE.format(" and ".join(counting.rule.once_per))
+    found = []
+    for refusal in step.refusals:
+        match = placed[refusal.statement]
+        seen = Seen(match.statement, match.happened)
+        if refusal.because == once and match.once is not None:
+            earlier = first[match.once]
+            because = f"once per {' and '.join(counting.rule.once_per)}: already counted on {earlier.happened:%Y-%m-%d}"
+            found.append(Refused(seen, because, None, earlier.statement))
+        else:
+            found.append(Refused(seen, refusal.because))
+    return found
+
+
+def _seen(connection: Driver, ids: Iterable[UUID]) -> dict[UUID, Seen]:
+    return {fact.id: _look(fact) for fact in history.facts(connection, sorted(ids))}
+
+
+def _look(fact: Fact) -> Seen:
+    return Seen(fact.id, fact.happened, fact.statement.verb_id, fact.statement.object_id)
+
+
+def _given(award: Award, version: int | None, seen: dict[UUID, Seen]) -> Given:
+    statements = tuple(seen.get(id_, Seen(id_, None)) for id_ in award.statements)
+    return Given(award, version, award.reason or "every match gives", statements)
+
+
+# --- near misses --------------------------------------------------------------------------------------------------
+
+
+def near_misses(
+    connection: Driver, learner: int, name: str, limit: int = 50, before: int | None = None
+) -> NearMisses | None:
+    """Statements with the rule's verb that would count for this learner but for one clause; None: no such rule."""
+    ruleset = rules.in_force(connection)
+    version = version_of(ruleset, name)
+    if version is None:
+        return None
+    stretch = history.naming(connection, _traces(connection, learner), before, STRETCH)
+    people = identity.known(connection, [part.key for part in parts(claimed.fact for _, _, claimed in stretch.found)])
+    near, found = _Near(Counting(version), people, learner, rules.text_of(connection, version)), list[Refused]()
+    for seq, received, claimed in stretch.found:
+        missed = None if claimed.voided else near.miss(claimed.fact)
+        if missed is not None:
+            found.append(missed)
+        if len(found) == limit:
+            return NearMisses(found, received, seq if seq > 1 else None)
+    return NearMisses(found, stretch.back_to, stretch.before)
+
+
+def _traces(connection: Driver, learner: int) -> list[bytes] | None:
+    """What statements that name this learner hold one of; None where no identifier can be found by its bytes."""
+    found: list[bytes] = []
+    for key, mbox in identity.keys(connection, learner):
+        of_key = traces.of_person(key, mbox)
+        if of_key is None:
+            return None
+        found += of_key
+    return list(dict.fromkeys(found))
+
+
+class _Near:
+    """A rule that looks for what nearly counted for one learner."""
+
+    def __init__(self, counting: Counting, people: Mapping[str, int], learner: int, text: str) -> None:
+        self.matcher = counting.matcher
+        self.learner = people.__getitem__
+        self.whose = learner
+        self.clauses = reasons.written(text)
+
+    def zone(self, learner: int) -> ZoneInfo:
+        raise AssertionError("nothing here depends on days")
+
+    def miss(self, fact: Fact) -> Refused | None:
+        """The clause that kept this statement, of the rule's verb and for this learner, from counting."""
+        cast = Roles(fact.statement, self)
+        if fact.statement.voids is not None or self.whose not in cast[self.matcher.rule.to]:
+            return None
+        away = reasons.turned_away(self.matcher, fact, self.clauses)
+        if away is not None:
+            return None if away.key == "verb" else Refused(_look(fact), f"when {away.clause}", away.found)
+        clause = self.matcher.refusal(fact, cast, self.whose)
+        return Refused(_look(fact), clause) if clause is not None else None

@@ -1,0 +1,61 @@
+"""Whatever spelling of JSON holds a text, its trace is found in the bytes; so a search by traces misses nothing."""
+
+import json
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.core import traces
+from service.core.statement import Agent, identifier
+from tests.written import SHARED, WORDS, agent, rule, said
+
+
+def spelled(value: object) -> list[bytes]:
+    """JSON as different systems write it."""
+    plain = json.dumps(value, ensure_ascii=False)
+    escaped = "".join(rf"\u{ord(letter):04x}" if letter in "&=<>'@" else letter for letter in plain)
+    return [plain.encode(), json.dumps(value).encode(), plain.replace("/", "\\/").encode(), escaped.encode()]
+
+
+def found(sought: list[bytes] | None, raw: bytes) -> bool:
+    return sought is None or any(trace in raw for trace in sought)
+
+
+def test_a_trace_is_the_longest_run_that_no_writer_escapes() -> None:
+    assert traces.trace("http://example.com/verbs/completed") == b"example.com"
+    assert traces.trace("/") is None
+
+
+texts = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=12)
+
+
+@given(st.builds(lambda local: f"mailto:{local}@Example.COM", texts), st.booleans())
+def test_whoever_has_an_address_is_found_however_it_is_written(mbox: str, known: bool) -> None:
+    key = identifier(Agent(mbox=mbox)) or ""
+    other_domain = mbox.replace("Example.COM", "example.com")
+    if known:
+        assert all(found(traces.of_person(key, mbox[7:]), raw) for raw in spelled({"actor": {"mbox": other_domain}}))
+    hashed = key.removeprefix("sha1:")
+    for spelling in (hashed, hashed.upper()):
+        assert found(
+            traces.of_person(key, mbox[7:] if known else None), json.dumps({"mbox_sha1sum": spelling}).encode()
+        )
+
+
+@given(texts, texts)
+def test_whoever_has_an_account_is_found_however_it_is_written(home: str, name: str) -> None:
+    account = {"homePage": f"https://{home}", "name": name}
+    key = identifier(msgspec.convert({"account": account}, Agent)) or ""
+    assert all(found(traces.of_person(key, None), raw) for raw in spelled({"actor": {"account": account}}))
+
+
+def test_somebody_else_is_not_found() -> None:
+    key = identifier(Agent(mbox=agent("ann")["mbox"])) or ""
+    assert not found(traces.of_person(key, "ann@example.com"), spelled(said(1, who="bob"))[0])
+
+
+def test_a_rule_is_found_by_its_verbs() -> None:
+    sought = traces.of_rule(rule())
+    assert all(found(sought, raw) for verb in WORDS["verbs"]["completed"] for raw in spelled(said(1, verb=verb)))
+    assert not found(sought, spelled(said(1, verb=SHARED))[0])
