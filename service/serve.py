@@ -25,7 +25,7 @@ from service.errors import Refusal
 from service.migrate import migrate
 from service.settings import Settings, local_url
 from service.store.engine import engine
-from service.store.tokens import ensure_default_source
+from service.store.sources import ensure_default_source
 from service.stores import Stores
 
 _QUICK_SECONDS, _QUICK_DEATHS = 10, 5

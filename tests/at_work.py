@@ -29,7 +29,7 @@ class AtWork:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         for name in SOURCES:
-            self.execute("INSERT INTO source (name, username, secret_hash) VALUES (%b, %b, '')", name, name)
+            self.execute("INSERT INTO source (name, username) VALUES (%b, %b)", name, name)
 
     def execute(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with self.engine.begin() as connection:

@@ -221,15 +221,66 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("username", sa.Text(), nullable=False),
-        sa.Column(
-            "secret_hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the password, which is long and random"
-        ),
         sa.Column("capture", sa.Text(), server_default="xapi", nullable=False),
+        sa.Column("validation", sa.Text(), server_default="lenient", nullable=False, comment="lenient or strict"),
+        sa.Column(
+            "may_void",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="its voids count for statements of other sources, too",
+        ),
+        sa.Column("keep_attachments", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "ahead_seconds",
+            sa.Integer(),
+            nullable=True,
+            comment="how far its clock may be ahead of ours; null: any, held back to ours",
+        ),
+        sa.Column(
+            "oldest_days",
+            sa.Integer(),
+            nullable=True,
+            comment="how old a statement may be when it comes; null: any age",
+        ),
+        sa.Column("verbs", sa.ARRAY(sa.Text()), nullable=True, comment="the verbs it may use; null: any"),
+        sa.Column(
+            "keep_raw_days",
+            sa.Integer(),
+            nullable=True,
+            comment="after so many days only what rules can see is kept; null: for good",
+        ),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
         sa.UniqueConstraint("name", name=op.f("uq_source_name")),
         sa.UniqueConstraint("username", name=op.f("uq_source_username")),
     )
+    op.create_table(
+        "source_secret",
+        sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
+        sa.Column("source", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), server_default="password", nullable=False, comment="password, webhook or lrs"),
+        sa.Column("hash", sa.LargeBinary(), nullable=True, comment="SHA-256 of a password, which is long and random"),
+        sa.Column(
+            "sealed",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="what signs requests, encrypted under PLAUDIT_SECRET_KEY",
+        ),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "ends",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="null: it is in force until somebody ends it",
+        ),
+        sa.ForeignKeyConstraint(["source"], ["source.id"], name=op.f("fk_source_secret_source")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_source_secret")),
+        comment="several may be in force at once, so that they can be changed without a gap",
+    )
+    op.create_index(op.f("ix_source_secret_source"), "source_secret", ["source"], unique=False)
+    op.create_index("ix_source_secret_hash", "source_secret", ["hash"], unique=False)
     op.create_table(
         "statement",
         sa.Column("id", sa.UUID(), nullable=False),
@@ -366,6 +417,7 @@ def downgrade() -> None:
     op.drop_table("status_list")
     op.drop_index("ix_statement_seq", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
+    op.drop_table("source_secret")
     op.drop_table("source")
     op.drop_table("signing_key")
     op.drop_index("ix_score_learner", table_name="score")

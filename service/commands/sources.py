@@ -1,17 +1,68 @@
-"""`plaudit sources`: who may push statements."""
+"""`plaudit sources`: who may push statements, with what secrets, and within which limits."""
 
 import json
 import os
 import secrets
+from base64 import b64encode
+from collections.abc import Callable
+from datetime import timedelta
+from functools import reduce
+from typing import Any
 
 import click
+from sqlalchemy import Connection
 
+from service.capture.signatures import PREFIX, webhook_key
 from service.commands.tokens import as_json, show, transaction
 from service.errors import Refusal
-from service.store import tokens
+from service.settings import settings
+from service.store import sources
 
 PASSWORD = "PLAUDIT_NEW_PASSWORD"  # noqa: S105
 SHORTEST = 16
+ANY = "any"
+
+
+class Limit(click.ParamType[str | int]):
+    """A whole number, or `any` for no limit."""
+
+    name = "n|any"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+        if value == ANY:
+            return ANY
+        return click.IntRange(0, 100_000_000).convert(value, param, ctx)
+
+
+_OPTIONS = (
+    click.option(
+        "--capture", type=click.Choice(sources.CAPTURES), help="How its statements came to be; rules can ask for it."
+    ),
+    click.option(
+        "--validation",
+        type=click.Choice(sources.VALIDATIONS),
+        help="lenient takes whatever can be used; strict refuses what the xAPI specification does.",
+    ),
+    click.option("--may-void/--may-not-void", default=None, help="Whether it voids statements of other sources, too."),
+    click.option("--keep-attachments/--drop-attachments", default=None, help="Whether bytes of attachments are kept."),
+    click.option("--ahead-seconds", type=Limit(), help="How far ahead of ours its clock may be; default any."),
+    click.option("--oldest-days", type=Limit(), help="How old a statement may be when it comes; default any."),
+    click.option("--verb", "verbs", multiple=True, help="IRI of a verb it may use, once for each; default any."),
+    click.option("--keep-raw-days", type=Limit(), help="Then only what rules can see is kept; default any."),
+)
+
+
+def _settings(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that set how a source is treated."""
+    return reduce(lambda decorated, option: option(decorated), reversed(_OPTIONS), command)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """The columns that these options set; `any` is written as null."""
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    if "verbs" in given:
+        given["verbs"] = list(given["verbs"])
+    return {name: None if value in (ANY, [ANY]) else value for name, value in given.items()}
 
 
 @click.group("sources")
@@ -22,42 +73,136 @@ def command() -> None:
 @command.command()
 @click.argument("name")
 @click.option("--user", help="The user name it signs in with; default: its name.")
-@click.option(
-    "--capture",
-    type=click.Choice(("xapi", "connector", "assumed", "self_report", "observed")),
-    default="xapi",
-    show_default=True,
-    help="How its statements came to be; rules can ask for it.",
-)
+@_settings
 @click.option("--prompt", is_flag=True, help=f"Ask for the password instead of making one; ${PASSWORD} gives it, too.")
 @as_json
-def add(name: str, user: str | None, capture: str, prompt: bool, as_json: bool) -> None:
+def add(name: str, user: str | None, prompt: bool, as_json: bool, **options: Any) -> None:
     """Make a source called NAME. A password that is made is printed once and kept nowhere."""
     user = user or name
     if ":" in user or not user.isprintable():
         raise click.UsageError(
             "Write a user name without colons, because Basic authentication ends the name at a colon."
         )
-    given = os.environ.get(PASSWORD) or (_asked() if prompt else "")
-    if given and (len(given) < SHORTEST or not given.isprintable()):
-        raise click.UsageError(f"Write a password of at least {SHORTEST} characters, without control characters.")
-    password = given or secrets.token_urlsafe(32)
+    if not name.isprintable() or "/" in name:
+        raise click.UsageError("Write a name without slashes and control characters: it is a part of /hooks/<name>.")
+    password, made = _password(prompt)
     with transaction() as connection:
-        number = tokens.add_source(connection, name, user, password, capture)
-    if number is None:
-        raise Refusal(f"There is a source called {name!r}, or one with the user name {user!r}.")
-    shown = {"name": name, "user": user, "capture": capture, **({} if given else {"password": password})}
-    click.echo(json.dumps(shown) if as_json else "\n".join(f"{key}: {value}" for key, value in shown.items()))
+        number = sources.add(connection, name, user, _given(options))
+        if number is None:
+            raise Refusal(f"There is a source called {name!r}, or one with the user name {user!r}.")
+        sources.add_password(connection, number, password)
+    _tell({"name": name, "user": user, **_given(options), **({"password": password} if made else {})}, as_json)
+
+
+@command.command("set")
+@click.argument("name")
+@_settings
+@as_json
+def set_(name: str, as_json: bool, **options: Any) -> None:
+    """Change the settings of the source NAME that are given; `any` takes a limit away."""
+    given = _given(options)
+    if not given:
+        raise click.UsageError("Name a setting to change; --help lists them.")
+    with transaction() as connection:
+        if not sources.change(connection, name, given):
+            raise Refusal(f"There is no source called {name!r}.")
+    _tell({"name": name, **given}, as_json)
 
 
 @command.command("list")
 @as_json
 def list_sources(as_json: bool) -> None:
-    """Every source, without its password."""
+    """Every source with its settings, without its secrets."""
     with transaction() as connection:
-        rows = tokens.sources(connection)
+        rows = sources.everything(connection)
     show(rows, as_json)
 
 
+# --- secrets --------------------------------------------------------------------------------------------------------
+
+
+@command.group("secrets")
+def secrets_() -> None:
+    """The passwords and signing secrets of a source: several may be in force, so that they change without a gap."""
+
+
+@secrets_.command("add")
+@click.argument("name")
+@click.option(
+    "--kind",
+    type=click.Choice(("password", *sources.SIGNING)),
+    default="password",
+    show_default=True,
+    help="webhook: it signs by Standard Webhooks; lrs: by the older X-LRS-Signature.",
+)
+@click.option("--label", help="What tells this secret from others.")
+@click.option("--prompt", is_flag=True, help=f"Ask for the secret instead of making one; ${PASSWORD} gives it, too.")
+@as_json
+def add_secret(name: str, kind: str, label: str | None, prompt: bool, as_json: bool) -> None:
+    """Give the source NAME one more secret. One that is made is printed once."""
+    secret, made = _password(prompt, kind)
+    with transaction() as connection:
+        whose = _number(connection, name)
+        if kind == "password":
+            number = sources.add_password(connection, whose, secret, label)
+        else:
+            number = sources.add_signing(connection, whose, kind, secret, settings().secret_key, label)
+    _tell({"secret": number, "source": name, "kind": kind, **({kind: secret} if made else {})}, as_json)
+
+
+@secrets_.command("list")
+@click.argument("name")
+@as_json
+def list_secrets(name: str, as_json: bool) -> None:
+    """The secrets of the source NAME, by number, without themselves."""
+    with transaction() as connection:
+        rows = sources.secrets(connection, _number(connection, name))
+    show(rows, as_json)
+
+
+@secrets_.command("end")
+@click.argument("name")
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.option("--after-hours", type=click.FloatRange(0, 24 * 366), default=0.0, help="How long it still works.")
+@as_json
+def end_secret(name: str, number: int, after_hours: float, as_json: bool) -> None:
+    """End the secret NUMBER of the source NAME; running services forget it within seconds."""
+    with transaction() as connection:
+        whose = _number(connection, name)
+        if not sources.end_secret(connection, whose, number, timedelta(hours=after_hours)):
+            raise Refusal(f"The source {name!r} has no secret {number} in force.")
+    _tell({"source": name, "ended": number}, as_json)
+
+
+def _number(connection: Connection, name: str) -> int:
+    number = sources.number(connection, name)
+    if number is None:
+        raise Refusal(f"There is no source called {name!r}.")
+    return number
+
+
+def _password(prompt: bool, kind: str = "password") -> tuple[str, bool]:
+    """The secret that was given, or a new one, and whether it was made here."""
+    given = os.environ.get(PASSWORD) or (_asked() if prompt else "")
+    if kind == "webhook":
+        return _webhook_secret(given)
+    if given and (len(given) < SHORTEST or not given.isprintable()):
+        raise click.UsageError(f"Write a password of at least {SHORTEST} characters, without control characters.")
+    return given or secrets.token_urlsafe(32), not given
+
+
+def _webhook_secret(given: str) -> tuple[str, bool]:
+    try:
+        made = given or PREFIX + b64encode(secrets.token_bytes(32)).decode()
+        webhook_key(made)
+    except ValueError as error:
+        raise click.UsageError(f"This is no secret of Standard Webhooks: {error}.") from None
+    return made, not given
+
+
 def _asked() -> str:
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return str(click.prompt("Secret", hide_input=True, confirmation_prompt=True))
+
+
+def _tell(shown: dict[str, Any], as_json: bool) -> None:
+    click.echo(json.dumps(shown) if as_json else "\n".join(f"{key}: {value}" for key, value in shown.items()))

@@ -11,19 +11,26 @@ import hashlib
 import hmac
 from base64 import b64decode
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import wraps
 from time import monotonic
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from flask import Request, g, request
+from redis import RedisError
 from sqlalchemy import Connection, Engine
 
+from service.boards import PREFIX
+from service.capture.signatures import TOLERANCE, Unsigned, lrs_signature, standard_webhook, webhook_key
 from service.http.problems import Problem
 from service.http.services import services
+from service.store import sources as pushing
 from service.store import tokens as store
-from service.store.tokens import Source, digest, ensure_default_source
+from service.store.sources import Source, ensure_default_source
+from service.store.tokens import digest
 
 Scope = Literal["read", "admin", "learner"]
 View = TypeVar("View", bound=Callable[..., Any])
@@ -35,13 +42,16 @@ __all__ = [
     "Sources",
     "Tokens",
     "bearer",
+    "delivered",
     "ensure_default_source",
+    "hook_source",
     "identified",
     "permit",
     "requires",
     "source_of",
 ]
 
+CHALLENGE = 'Basic realm="plaudit", charset="UTF-8"'
 REMEMBERED_SECONDS = 5.0
 REMEMBERED_MOST = 10_000
 
@@ -177,12 +187,18 @@ class Sources:
         self._engine = engine
         self._admin = digest(admin_token)
         self._recently: Recently[Source | None] = Recently()
+        self._signing: Recently[Signing | None] = Recently()
 
     def source(self, authorization: str) -> Source | None:
         """Whose Authorization header this is; None if nobody's. About 2 µs when it came within the last seconds."""
         key = hashlib.sha256(authorization.encode()).digest()
         known = self._recently.get(key)
         return known[0] if known else self._recently.put(key, self._looked_up(authorization))
+
+    def signing(self, name: str, key: str) -> Signing | None:
+        """The source of this name and what may sign its requests; None if there is no such source."""
+        known = self._signing.get(name.encode())
+        return known[0] if known else self._signing.put(name.encode(), self._signing_of(name, key))
 
     def _looked_up(self, authorization: str) -> Source | None:
         scheme, _, rest = authorization.partition(" ")
@@ -194,25 +210,97 @@ class Sources:
         return None
 
     def _by_password(self, connection: Connection, username: str, password: str) -> Source | None:
-        found = store.source_by_username(connection, username) if username else None
-        stored = found[1] if found else bytes(32)
-        return found[0] if hmac.compare_digest(stored, digest(password)) and found else None
+        found = pushing.by_username(connection, username) if username else None
+        source, hashes = found or (None, [bytes(32)])
+        given = digest(password)
+        return source if any(hmac.compare_digest(stored, given) for stored in hashes) else None
 
     def _by_token(self, connection: Connection, secret: str) -> Source | None:
         if hmac.compare_digest(digest(secret), self._admin):
-            found = store.source_by_name(connection, "default")
-        else:
-            found = store.source_by_password(connection, secret) if secret else None
-        return found and found[0]
+            found = pushing.by_name(connection, "default")
+            return found and found[0]
+        return pushing.by_password(connection, secret) if secret else None
+
+    def _signing_of(self, name: str, key: str) -> Signing | None:
+        with self._engine.connect() as connection:
+            found = pushing.by_name(connection, name) if "\0" not in name else None
+            if found is None:
+                return None
+            known = pushing.signing_secrets(connection, found[0].id, key)
+        webhook = tuple(webhook_key(secret) for kind, secret in known if kind == "webhook")
+        return Signing(found[0], webhook, tuple(secret.encode() for kind, secret in known if kind == "lrs"))
+
+
+class Signing(NamedTuple):
+    """A source and the keys that may sign its requests: Standard Webhooks, and X-LRS-Signature."""
+
+    source: Source
+    webhook: tuple[bytes, ...] = ()
+    lrs: tuple[bytes, ...] = ()
 
 
 def source_of(request: Request) -> Source:
     """The source that pushes; 401 if its credentials are missing or wrong."""
     found = services().sources.source(request.headers.get("Authorization", ""))
     if found is None:
-        challenge = 'Basic realm="plaudit", charset="UTF-8"'
-        raise Problem(401, "Send the user name and password of a source.", headers={"WWW-Authenticate": challenge})
+        raise Problem(401, "Send the user name and password of a source.", headers={"WWW-Authenticate": CHALLENGE})
     return found
+
+
+def hook_source(name: str, request: Request, body: bytes) -> Source:
+    """The source `name` that pushes to its own address, by its password or a signature of `body`; 401 if it is not it.
+
+    What was signed is taken once: the same request again is a 409, once the first was stored (`delivered`).
+    """
+    if "Authorization" in request.headers:
+        found = source_of(request)
+        if found.name != name:
+            raise Problem(403, f"These credentials are not those of the source {name!r}.")
+        return found
+    here = services()
+    signing = here.sources.signing(name, here.settings.secret_key)
+    try:
+        _check_signature(signing or Signing(Source(0, name)), request, body)
+    except Unsigned as unsigned:
+        raise Problem(401, str(unsigned), headers={"WWW-Authenticate": CHALLENGE}) from None
+    assert signing is not None
+    if _was_delivered(name, request):
+        raise Problem(409, "This delivery has been taken before. Sign what you send again with the time of sending.")
+    return signing.source
+
+
+def delivered(name: str, request: Request) -> None:
+    """Remembers a signed request that is stored now, as long as its signature holds.
+
+    Without Redis it is not remembered: statements count once in any case.
+    """
+    if mark := _mark(name, request):
+        with suppress(RedisError):
+            services().redis.set(mark, b"1", ex=2 * TOLERANCE)
+
+
+def _check_signature(signing: Signing, request: Request, body: bytes) -> None:
+    if signing.lrs and "X-LRS-Signature" in request.headers:
+        lrs_signature(signing.lrs, request.headers["X-LRS-Signature"], body)
+    elif signing.webhook or "webhook-signature" in request.headers:
+        standard_webhook(signing.webhook, request.headers, body, datetime.now(UTC))
+    else:
+        raise Unsigned("Send the user name and password of this source, or sign what you send.")
+
+
+def _was_delivered(name: str, request: Request) -> bool:
+    mark = _mark(name, request)
+    with suppress(RedisError):
+        return bool(mark and services().redis.exists(mark))
+    return False
+
+
+def _mark(name: str, request: Request) -> str:
+    """The key under which Redis remembers a signed request; empty for one that is not signed that way."""
+    if "Authorization" in request.headers or "webhook-id" not in request.headers:
+        return ""
+    told = name, request.headers["webhook-id"], request.headers.get("webhook-timestamp", "")
+    return f"{PREFIX}delivered:{digest(repr(told)).hex()}"
 
 
 def _basic(encoded: str) -> tuple[str, str]:

@@ -94,6 +94,8 @@ def _statements(body: bytes, most: int) -> Sequence[bytes]:
 def _row(raw: bytes, place: int | None, source: Source, now: datetime) -> Row:
     try:
         fact = read(raw, now, source.name, source.capture)
+        if source.bounds is not None:
+            source.bounds.check(fact, now)
     except Unusable as unusable:
         _refuse([(place, unusable)])
     return _stored(fact, raw, source, now)

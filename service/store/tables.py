@@ -51,9 +51,36 @@ source = Table(
     Column("id", Integer, Identity(), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("username", Text, nullable=False, unique=True),
-    Column("secret_hash", LargeBinary, nullable=False, comment="SHA-256 of the password, which is long and random"),
     Column("capture", Text, nullable=False, server_default="xapi"),
+    Column("validation", Text, nullable=False, server_default="lenient", comment="lenient or strict"),
+    Column(
+        "may_void",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its voids count for statements of other sources, too",
+    ),
+    Column("keep_attachments", Boolean, nullable=False, server_default=text("false")),
+    Column("ahead_seconds", Integer, comment="how far its clock may be ahead of ours; null: any, held back to ours"),
+    Column("oldest_days", Integer, comment="how old a statement may be when it comes; null: any age"),
+    Column("verbs", ARRAY(Text), comment="the verbs it may use; null: any"),
+    Column("keep_raw_days", Integer, comment="after so many days only what rules can see is kept; null: for good"),
     moment("created", nullable=False, server_default=func.now()),
+)
+
+source_secret = Table(
+    "source_secret",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("source", Integer, ForeignKey("source.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False, server_default="password", comment="password, webhook or lrs"),
+    Column("hash", LargeBinary, comment="SHA-256 of a password, which is long and random"),
+    Column("sealed", LargeBinary, comment="what signs requests, encrypted under PLAUDIT_SECRET_KEY"),
+    Column("label", Text),
+    moment("created", nullable=False, server_default=func.now()),
+    moment("ends", comment="null: it is in force until somebody ends it"),
+    Index("ix_source_secret_hash", "hash"),
+    comment="several may be in force at once, so that they can be changed without a gap",
 )
 
 token = Table(

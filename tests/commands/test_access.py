@@ -1,17 +1,22 @@
 """`plaudit tokens`, `sources` and `boards`: secrets are printed once, and work."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from redis import Redis
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from service import boards
+from service.capture.bounds import Bounds
+from service.capture.signatures import webhook_key
 from service.cli import plaudit
 from service.errors import Refusal
-from service.store import tokens
+from service.settings import Settings
+from service.store import sources, tokens
+from service.store.sealing import WrongSecret
 from tests.http.people import learner
 
 
@@ -57,8 +62,8 @@ def test_a_token_of_a_learner_names_the_learner(run: Any, engine: Engine) -> Non
 def test_a_source_signs_in_with_the_password_that_was_printed(run: Any, engine: Engine) -> None:
     made = json.loads(run("sources", "add", "moodle", "--capture", "connector", "--json").output)
     with engine.connect() as connection:
-        source, stored = tokens.source_by_username(connection, "moodle")  # type: ignore[misc]
-    assert (source.name, source.capture, stored) == ("moodle", "connector", tokens.digest(made["password"]))
+        source, stored = sources.by_username(connection, "moodle")  # type: ignore[misc]
+    assert (source.name, source.capture, stored) == ("moodle", "connector", [tokens.digest(made["password"])])
     assert made["password"] not in run("sources", "list").output
     assert isinstance(run("sources", "add", "moodle").exception, Refusal)
 
@@ -70,6 +75,52 @@ def test_a_password_of_ones_own_is_not_printed(run: Any, monkeypatch: pytest.Mon
     assert "a long enough password" not in made.output
     monkeypatch.setenv("PLAUDIT_NEW_PASSWORD", "short")
     assert run("sources", "add", "other").exit_code == 2
+
+
+def test_a_source_has_the_settings_that_were_given_and_any_takes_a_limit_away(run: Any, engine: Engine) -> None:
+    limits = ["--ahead-seconds", "60", "--oldest-days", "30", "--verb", "https://example.com/did"]
+    assert run("sources", "add", "moodle", "--validation", "strict", "--may-void", *limits).exit_code == 0
+    with engine.connect() as connection:
+        source, _ = sources.by_name(connection, "moodle")  # type: ignore[misc]
+    verbs = frozenset(["https://example.com/did"])
+    assert (source.validation, source.may_void, source.keep_attachments) == ("strict", True, False)
+    assert source.bounds == Bounds(timedelta(seconds=60), timedelta(days=30), verbs)
+    lifted = ["--ahead-seconds", "any", "--oldest-days", "any", "--verb", "any"]
+    assert run("sources", "set", "moodle", "--may-not-void", *lifted).exit_code == 0
+    with engine.connect() as connection:
+        source, _ = sources.by_name(connection, "moodle")  # type: ignore[misc]
+    assert (source.may_void, source.bounds) == (False, None)
+    assert isinstance(run("sources", "set", "nobody", "--may-void").exception, Refusal)
+
+
+def test_a_source_changes_its_password_without_a_gap(run: Any, engine: Engine) -> None:
+    first = json.loads(run("sources", "add", "moodle", "--json").output)["password"]
+    second = json.loads(run("sources", "secrets", "add", "moodle", "--label", "2027", "--json").output)["password"]
+    assert [pushes(engine, secret) for secret in (first, second)] == [True, True]
+    assert first not in run("sources", "secrets", "list", "moodle").output
+    assert run("sources", "secrets", "end", "moodle", "1").exit_code == 0
+    assert [pushes(engine, secret) for secret in (first, second)] == [False, True]
+    assert run("sources", "secrets", "end", "moodle", "2", "--after-hours", "1").exit_code == 0
+    assert pushes(engine, second)
+    assert isinstance(run("sources", "secrets", "end", "moodle", "1").exception, Refusal)
+
+
+def pushes(engine: Engine, password: str) -> bool:
+    with engine.connect() as connection:
+        return sources.by_password(connection, password) is not None
+
+
+def test_a_signing_secret_is_sealed(run: Any, engine: Engine, settings: Settings) -> None:
+    run("sources", "add", "360")
+    made = json.loads(run("sources", "secrets", "add", "360", "--kind", "webhook", "--json").output)["webhook"]
+    with engine.connect() as connection:
+        number = sources.number(connection, "360")
+        assert number is not None
+        stored = connection.execute(text("SELECT sealed FROM source_secret WHERE kind = 'webhook'")).scalar_one()
+        assert webhook_key(made) not in bytes(stored)
+        assert sources.signing_secrets(connection, number, settings.secret_key) == [("webhook", made)]
+        with pytest.raises(WrongSecret):
+            sources.signing_secrets(connection, number, "another")
 
 
 def test_boards_are_rebuilt(run: Any, engine: Engine, redis: Redis) -> None:

@@ -22,7 +22,7 @@ from service import boards, shipped
 from service.drain import Drain
 from service.replay import apply_rules_directory
 from service.settings import Settings
-from service.store.tokens import ensure_default_source
+from service.store.sources import ensure_default_source
 from service.verify import verify
 from tests.http.conftest import Caller
 from tests.http.people import learner

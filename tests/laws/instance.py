@@ -100,8 +100,8 @@ class Instance:
 
     def _source(self, beneath: Driver, name: str, capture: str) -> int:
         row = beneath.execute(
-            "INSERT INTO source (name, username, secret_hash, capture) VALUES (%b, %b, %b, %b) RETURNING id",
-            [name, name, b"", capture],
+            "INSERT INTO source (name, username, capture) VALUES (%b, %b, %b) RETURNING id",
+            [name, name, capture],
         ).fetchone()
         assert row is not None
         return int(row[0])
