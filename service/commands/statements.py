@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -11,7 +12,10 @@ from typing import Any
 import click
 
 from service.commands import pushing
-from service.commands.pushing import Line, Refused
+from service.commands.pushing import Line
+from service.core import specification
+from service.core.shapes import Finding
+from service.core.specification import Version
 from service.core.statement import Unusable, read
 from service.settings import local_url, settings
 
@@ -25,22 +29,29 @@ def command() -> None:
 
 @command.command()
 @FILE
+@click.option("--strict", is_flag=True, help="Be content only with what keeps to every sentence of the specification.")
+@click.option(
+    "--xapi",
+    type=click.Choice(("1.0.3", "2.0")),
+    help="Whose sentences count. Default: those of the version that a statement names, else 1.0.3.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Only the JSON lines, without the sentence at the end.")
 @click.pass_context
-def check(context: click.Context, file: Path, as_json: bool) -> None:
+def check(context: click.Context, file: Path, strict: bool, xapi: str | None, as_json: bool) -> None:
     """Say for each line of FILE whether its statement can be used, as one line of JSON.
 
-    Needs no service. A line is a statement, or an object that holds one as "statement". So far "valid" says no more
-    than "usable": that the statement can be attributed and matched, not that it keeps to every sentence of the
-    specification. The exit status is 1 if a line cannot be used.
+    Needs no service. A line is a statement, or an object that holds one as "statement". It is "usable" when it can be
+    attributed and matched, as a lenient source's must be; "valid" when it keeps to every sentence of the xAPI
+    specification, as a strict source's must. Each problem names the property and ADL's number of the requirement.
+    The exit status is 1 if a line is not usable, with --strict if one is not valid.
     """
-    unusable = total = 0
-    for verdict in verdicts(file):
+    found = verdicts(file, specification.version_of(xapi) if xapi else None)
+    for verdict in found:
         click.echo(json.dumps(verdict, ensure_ascii=False))
-        total, unusable = total + 1, unusable + (not verdict["usable"])
+    usable, valid = (sum(verdict[name] for verdict in found) for name in ("usable", "valid"))
     if not as_json:
-        click.echo(f"{total} lines, {total - unusable} usable, {unusable} not.", err=True)
-    context.exit(1 if unusable else 0)
+        click.echo(f"{len(found)} lines, {usable} usable, {valid} valid.", err=True)
+    context.exit(1 if (valid if strict else usable) < len(found) else 0)
 
 
 @command.command()
@@ -82,23 +93,26 @@ def push(
     context.exit(1 if refused else 0)
 
 
-def verdicts(file: Path) -> list[dict[str, Any]]:
-    """For each line, in order: can it be used, and if not, why."""
+def verdicts(file: Path, version: Version | None = None) -> list[dict[str, Any]]:
+    """For each line, in order: is it usable, is it valid, and what is in the way. version: None, as each one says."""
     found, refused = pushing.lines(file)
     now = datetime.now(UTC)
-    judged = [_verdict(line.number, _problem(line, now)) for line in found]
-    judged += [_verdict(one.line, one) for one in refused]
+    judged = [_judged(line, version, now) for line in found]
+    judged += [_verdict(one.line, one, [Finding(one.path, None, one.message)]) for one in refused]
     return sorted(judged, key=itemgetter("line"))
 
 
-def _problem(line: Line, now: datetime) -> Refused | None:
+def _judged(line: Line, version: Version | None, now: datetime) -> dict[str, Any]:
+    broken = specification.findings(line.statement, version or specification.version_told(line.statement))
     try:
         read(line.statement, now)
     except Unusable as why:
-        return Refused(line.number, why.path, why.message)
-    return None
+        reason = Finding(why.path, None, why.message)
+        known = any(finding.path == why.path for finding in broken)
+        return _verdict(line.number, why, broken if known else [reason, *broken])
+    return _verdict(line.number, None, broken)
 
 
-def _verdict(number: int, problem: Refused | None) -> dict[str, Any]:
-    problems = [{"path": problem.path, "requirement": None, "message": problem.message}] if problem else []
-    return {"line": number, "usable": not problems, "valid": not problems, "problems": problems}
+def _verdict(number: int, unusable: object, problems: Sequence[Finding]) -> dict[str, Any]:
+    told = [problem._asdict() for problem in problems]
+    return {"line": number, "usable": unusable is None, "valid": not problems, "problems": told}

@@ -2,7 +2,8 @@
 
 Only what can be matched, attributed or scored is read; everything else is skipped, not judged. A statement is
 *usable* when it names an actor with an identifier, a verb and an object; `Unusable` says which property is in the
-way. Sections are those of the xAPI specification 1.0.3, part 2 (Data).
+way. An id that is no UUID, a time that is no time, and an instructor or team that names nobody count as not said.
+Sections are those of the xAPI specification 1.0.3, part 2 (Data).
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core.fingerprint import fingerprint
 
@@ -166,7 +169,23 @@ class Fact(Struct, frozen=True):
     statement: Statement
 
 
-_decode = msgspec.json.Decoder(Statement).decode
+class _Misnamed(Statement, frozen=True):
+    id: Any = None
+
+
+_decode_named = msgspec.json.Decoder(Statement).decode
+_decode_misnamed = msgspec.json.Decoder(_Misnamed).decode
+
+
+def _decode(raw: bytes) -> Statement:
+    """The statement; an id that is no UUID is none at all."""
+    try:
+        return _decode_named(raw)
+    except msgspec.ValidationError as error:
+        if not str(error).endswith(" - at `$.id`"):
+            raise
+    misnamed = _decode_misnamed(raw)
+    return Statement(**{name: getattr(misnamed, name) for name in Statement.__struct_fields__ if name != "id"})
 
 
 def read(raw: bytes, received: datetime, source: str = "default", capture: str = "xapi") -> Fact:
@@ -177,7 +196,7 @@ def read(raw: bytes, received: datetime, source: str = "default", capture: str =
     """
     if raw.count(b"{") + raw.count(b"[") > DEEPEST and _depth(raw) > DEEPEST:
         raise Unusable("$", f"is nested more than {DEEPEST} levels deep")
-    statement = decoded(raw)
+    statement = _without_nobody(decoded(raw))
     check(statement)
     happened = _happened(statement, received)
     own = statement.id or uuid5(NAMESPACE_URL, f"{source} {fingerprint(raw).hex()} {statement.timestamp}")
@@ -186,12 +205,13 @@ def read(raw: bytes, received: datetime, source: str = "default", capture: str =
 
 def read_again(raw: bytes, own: UUID, received: datetime, source: str, capture: str) -> Fact:
     """A statement that has been read before and was found usable, as a fact under the id that it was stored with."""
-    statement = _decode(raw)
+    statement = _without_nobody(_decode(raw))
     return Fact(own, _happened(statement, received), source, capture, statement)
 
 
 def _happened(statement: Statement, received: datetime) -> datetime:
-    told = moment(statement.timestamp, "$.timestamp") or moment(statement.stored, "$.stored")
+    """Event time; what is no time counts as not said."""
+    told = moment(statement.timestamp) or moment(statement.stored)
     return min(told, received) if told is not None else received
 
 
@@ -227,15 +247,32 @@ def check(statement: Statement) -> None:
         raise Unusable("$.verb.id", "is missing; name the verb by its IRI")
     _check_text(statement.verb_id, "$.verb.id")
     _check_object(statement.object)
-    if statement.context is not None:
-        _check_part(statement.context.instructor, "$.context.instructor")
-        _check_part(statement.context.team, "$.context.team")
 
 
-def _check_part(agent: Agent | None, path: str) -> None:
-    """An instructor or team that names nobody is as good as none."""
-    if agent is not None and (identifier(agent) is not None or agent.member):
-        _check_agent(agent, path)
+def has_id(raw: bytes) -> bool:
+    """Whether a statement that was read says its own id."""
+    return _decode(raw).id is not None
+
+
+def _without_nobody(statement: Statement) -> Statement:
+    """The statement without an instructor or team that names nobody: whoever acted has acted all the same."""
+    context = statement.context
+    if context is None or (context.instructor is None and context.team is None):
+        return statement
+    instructor, team = _somebody(context.instructor), _somebody(context.team)
+    if instructor is context.instructor and team is context.team:
+        return statement
+    return replace(statement, context=replace(context, instructor=instructor, team=team))
+
+
+def _somebody(agent: Agent | None) -> Agent | None:
+    if agent is None:
+        return None
+    try:
+        _check_agent(agent, "")
+    except Unusable:
+        return None
+    return agent
 
 
 def _check_object(thing: Object | None) -> None:
@@ -288,15 +325,15 @@ def _is_sha1(text: str) -> bool:
     return len(text) == 40 and all(digit in "0123456789abcdefABCDEF" for digit in text)
 
 
-def moment(text: str | None, path: str) -> datetime | None:
-    """An ISO 8601 timestamp as UTC (Data 4.5); one without an offset is read as UTC."""
+def moment(text: str | None) -> datetime | None:
+    """An ISO 8601 timestamp as UTC (Data 4.5), None if it is none; one without an offset is read as UTC."""
     if text is None:
         return None
     try:
         read = datetime.fromisoformat(text.upper())
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise Unusable(path, f"{text[:40]!r} is no ISO 8601 time; write it like 2026-11-22T09:30:00Z") from None
+        return None
 
 
 def identifier(agent: Agent) -> str | None:

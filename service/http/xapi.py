@@ -14,7 +14,7 @@ import msgspec
 from flask import Blueprint, Response, request
 
 from service.capture.xapi import Malformed, statements
-from service.core.statement import Fact, Unusable, read
+from service.core.statement import Fact, Unusable, has_id, read
 from service.http.auth import Source, source_of
 from service.http.problems import problem
 from service.http.services import services
@@ -128,15 +128,10 @@ def _named(row: Row) -> Row:
             "Name the statement in the query: ?statementId=<UUID>.",
             errors=[{"path": "?statementId", "message": "is no UUID"}],
         )
-    own = msgspec.json.decode(row.raw, type=_Id).id
-    if own is not None and own != wanted:
+    if has_id(row.raw) and row.id != wanted:
         problem(
             400,
             "The statement has another id than the query.",
             errors=[{"path": "$.id", "message": f"is not {wanted}"}],
         )
     return row._replace(id=wanted)
-
-
-class _Id(msgspec.Struct):
-    id: UUID | None = None

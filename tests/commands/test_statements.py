@@ -41,7 +41,7 @@ def test_check_says_one_json_line_for_each_line(file: Path) -> None:
     assert verdicts[2]["problems"][0]["path"] == "$.actor"
     assert "no identifier" in verdicts[2]["problems"][0]["message"]
     assert done.exit_code == 1
-    assert "6 lines, 2 usable, 4 not" in done.stderr
+    assert "6 lines, 2 usable, 2 valid" in done.stderr
 
 
 def test_check_is_content_where_every_line_can_be_used(tmp_path: Path) -> None:
@@ -51,6 +51,22 @@ def test_check_is_content_where_every_line_can_be_used(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert json.loads(done.stdout) == {"line": 1, "usable": True, "valid": True, "problems": []}
     assert done.stderr == ""
+
+
+def test_check_says_which_sentence_of_the_specification_is_broken(tmp_path: Path) -> None:
+    file = tmp_path / "odd.jsonl"
+    context = {"contextAgents": [{"objectType": "contextAgent", "agent": GOOD["actor"]}]}
+    file.write_text(f"{json.dumps(GOOD | {'verb': {'id': 'done'}})}\n{json.dumps(GOOD | {'context': context})}")
+    for options, status, valid in ([], 0, [False, False]), (["--strict", "--xapi", "2.0"], 1, [False, True]):
+        done = CliRunner().invoke(command, ["check", str(file), "--json", *options])
+        verdicts = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (done.exit_code, [verdict["valid"] for verdict in verdicts]) == (status, valid)
+        assert [verdict["usable"] for verdict in verdicts] == [True, True]
+        assert verdicts[0]["problems"][0] | {"message": ""} == {
+            "path": "$.verb.id",
+            "requirement": "XAPI-00044",
+            "message": "",
+        }
 
 
 def test_a_file_that_is_not_there_is_used_wrongly() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.core.statement import (
@@ -163,22 +163,10 @@ def test_the_object_may_be_an_agent() -> None:
         ("$.object.id", said(object={"objectType": "StatementRef"})),
         ("$.object.id", said(object={"objectType": "StatementRef", "id": "https://example.com/"})),
         ("$.object.definition", said(object={"id": "https://example.com/", "definition": []})),
-        ("$.id", said(id="1")),
-        ("$.id", said(id=1)),
-        ("$.timestamp", said(timestamp="yesterday")),
-        ("$.timestamp", said(timestamp="2026-02-29T12:00:00Z")),
         ("$.timestamp", said(timestamp=1795348800)),
-        ("$.timestamp", said(timestamp="0001-01-01T00:00:00+14:00")),
-        ("$.stored", said(stored="yesterday")),
         ("$.result.score.scaled", said(result={"score": {"scaled": "0.8"}})),
         ("$.result.success", said(result={"success": "true"})),
         ("$.result.completion", said(result={"completion": 1})),
-        ("$.context.instructor", said(context={"instructor": {"openid": "\0"}})),
-        ("$.context.instructor.mbox", said(context={"instructor": {"mbox": "bob"}})),
-        ("$.context.instructor.member[1]", said(context={"instructor": {"member": [ANN, {}]}})),
-        ("$.context.team", said(context={"team": {"account": {"homePage": "https://example.com", "name": "\0"}}})),
-        ("$.context.team.mbox", said(context={"team": {"objectType": "Group", "mbox": "\0"}})),
-        ("$.context.team.member[0].mbox_sha1sum", said(context={"team": {"member": [{"mbox_sha1sum": ""}]}})),
         ("$.context.contextActivities.parent[0].id", said(context={"contextActivities": {"parent": [{"id": 1}]}})),
     ],
 )
@@ -216,6 +204,25 @@ def test_an_instructor_or_team_that_names_nobody_is_none() -> None:
     assert members(context.instructor) == members(context.team) == ()
 
 
+@pytest.mark.parametrize(
+    "agent",
+    [
+        {"openid": "\0"},
+        {"mbox": "bob"},
+        {"mbox": "\0"},
+        {"member": [ANN, {}]},
+        {"member": [{"mbox_sha1sum": ""}]},
+        {"account": {"homePage": "https://example.com", "name": "\0"}},
+    ],
+)
+def test_an_instructor_or_team_that_cannot_be_told_is_none(agent: dict[str, Any]) -> None:
+    raw = msgspec.json.encode(said(context={"instructor": agent, "team": agent, "platform": "a"}))
+    for met in (read(raw, NOW), read_again(raw, UUID(OWN), NOW, "default", "xapi")):
+        context = met.statement.context
+        assert context is not None
+        assert (context.instructor, context.team, context.platform) == (None, None, "a")
+
+
 # --- when -------------------------------------------------------------------------------------------------------------
 
 
@@ -244,6 +251,12 @@ def test_a_statement_without_a_timestamp_happened_when_it_was_stored() -> None:
     assert fact(stored="2026-11-22T09:30:00Z").happened == NOW.replace(hour=9, minute=30)
     assert fact(timestamp="2026-11-22T09:00:00Z", stored="2026-11-22T09:30:00Z").happened == NOW.replace(hour=9)
     assert fact().happened == NOW
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-02-29T12:00:00Z", "0001-01-01T00:00:00+14:00", ""])
+def test_a_time_that_is_none_is_as_good_as_not_said(text: str) -> None:
+    assert fact(timestamp=text, stored=text).happened == NOW
+    assert fact(timestamp=text, stored="2026-11-22T09:30:00Z").happened == NOW.replace(hour=9, minute=30)
 
 
 def test_nothing_happened_after_it_was_received() -> None:
@@ -286,6 +299,14 @@ def test_a_statement_without_an_id_gets_another_one_for_what_is_something_else()
         read(msgspec.json.encode(said(id=None, timestamp="2026-11-22T09:30:00Z")), NOW, source="form"),
     ]
     assert len({one.id for one in facts}) == 5
+
+
+@pytest.mark.parametrize("own", ["1", 1, "", {}])
+def test_an_id_that_is_no_uuid_is_as_good_as_none(own: Any) -> None:
+    parts = {"timestamp": "2026-11-22T09:30:00Z"}
+    met = fact(id=own, **parts)
+    assert met == fact(id=None, **parts)
+    assert read_again(msgspec.json.encode(said(id=own, **parts)), met.id, NOW, "default", "xapi") == met
 
 
 def test_an_id_is_the_same_in_any_spelling() -> None:
@@ -417,6 +438,7 @@ def test_bytes_are_read_or_unusable(raw: bytes) -> None:
     survives(raw)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # of the first example, on a machine under load
 @given(st.dictionaries(parts, values, max_size=4))
 def test_json_is_read_or_unusable(changed: dict[str, Any]) -> None:
     survives(msgspec.json.encode(said() | changed))

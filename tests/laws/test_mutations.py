@@ -64,7 +64,7 @@ def event_time_may_be_after_it_was_stored(patch: Patch) -> None:
 
     def trusting(raw: bytes, *rest: Any) -> statement.Fact:
         fact = read(raw, *rest)
-        return replace(fact, happened=statement.moment(fact.statement.timestamp, "") or fact.happened)
+        return replace(fact, happened=statement.moment(fact.statement.timestamp) or fact.happened)
 
     patch.setattr(statement, "read", trusting)
 
