@@ -24,7 +24,7 @@ class Bounds(NamedTuple):
         """Raises Unusable where the statement is outside of these limits."""
         statement = fact.statement
         if self.ahead is not None:
-            told = moment(statement.timestamp, "$.timestamp")
+            told = moment(statement.timestamp)
             if told is not None and told - received > self.ahead:
                 raise Unusable("$.timestamp", f"lies more than {self.ahead} ahead of our clock; set the sender's clock")
         if self.oldest is not None and received - fact.happened > self.oldest:
