@@ -1,17 +1,11 @@
-"""Real PostgreSQL and real Valkey out of wheels, kept in a folder of ours and reached through Unix sockets alone.
+"""Real PostgreSQL and real Valkey out of wheels, kept in a folder of ours and reached through Unix sockets alone."""
 
-A server belongs to the one process that holds the lock of its folder; the kernel frees the lock however that process
-ends. What an earlier owner left behind, running or half made, is ended and cleared away before anything is started.
-"""
-
-import fcntl
 import os
 import platform
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,14 +14,12 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-import psutil
-
-from service import children
+from service import children, folders
 from service.errors import Refusal
+from service.folders import STOP_SECONDS
 
 _MAJOR = "18"
-_SOCKET_PATH_BYTES = 107
-_START_SECONDS, _STOP_SECONDS = 600, 60  # a start after a crash may have much to replay
+_START_SECONDS = 600  # after a crash there may be much to replay
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -41,10 +33,6 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-
-
-class Taken(Refusal):
-    """Another process holds the lock."""
 
 
 @contextmanager
@@ -87,7 +75,7 @@ class Postgres:
         return self._url("plaudit")
 
     def start(self) -> None:
-        self._lock = self._lock or lock(self.directory / "lock", str(self.directory))
+        self._lock = self._lock or folders.lock(self.directory / "lock", str(self.directory))
         try:
             self._start(_postgres_binaries())
         except BaseException:
@@ -96,10 +84,10 @@ class Postgres:
 
     def stop(self) -> None:
         if self.child is not None:
-            children.stop(self.child, signal.SIGINT, _STOP_SECONDS)  # "fast": ends sessions, writes a checkpoint
+            children.stop(self.child, signal.SIGINT, STOP_SECONDS)  # "fast": ends sessions, writes a checkpoint
             self.child = None
         if self._lock is not None:
-            _drop_sockets(self.directory)
+            folders.drop_sockets(self.directory)
             self._lock.close()
             self._lock = None
 
@@ -107,8 +95,8 @@ class Postgres:
         cluster = self.directory / "cluster"
         run_as = children.account(cluster, [self.directory, binaries / "postgres"])
         _check_major(cluster)
-        evict(cluster, cluster / "postmaster.pid", "postgres", signal.SIGINT)
-        sockets = _make_sockets(self.directory, ".s.PGSQL.5432", run_as)
+        folders.evict(cluster, cluster / "postmaster.pid", "postgres", signal.SIGINT)
+        sockets = folders.make_sockets(self.directory, ".s.PGSQL.5432", run_as)
         if not cluster.exists():
             _initdb(binaries, cluster, run_as)
         options = self.options | {"unix_socket_directories": '"' + str(sockets).replace('"', '""') + '"'}
@@ -129,7 +117,7 @@ class Postgres:
                 connection.execute("CREATE DATABASE plaudit")
 
     def _url(self, database: str) -> str:
-        return f"postgresql://postgres@/{database}?host={quote(str(_sockets(self.directory)), safe='')}"
+        return f"postgresql://postgres@/{database}?host={quote(str(folders.sockets(self.directory)), safe='')}"
 
 
 class Valkey:
@@ -143,10 +131,10 @@ class Valkey:
     @property
     def url(self) -> str:
         """The address of database 0, whether anybody has started the server or not."""
-        return f"unix://{quote(str(_sockets(self.directory) / 'valkey.sock'))}?db=0"
+        return f"unix://{quote(str(folders.sockets(self.directory) / 'valkey.sock'))}?db=0"
 
     def start(self) -> None:
-        self._lock = self._lock or lock(self.directory / "lock", str(self.directory))
+        self._lock = self._lock or folders.lock(self.directory / "lock", str(self.directory))
         try:
             self._start(_valkey_binary())
         except BaseException:
@@ -155,19 +143,19 @@ class Valkey:
 
     def stop(self) -> None:
         if self.child is not None:
-            children.stop(self.child, signal.SIGTERM, _STOP_SECONDS)
+            children.stop(self.child, signal.SIGTERM, STOP_SECONDS)
             self.child = None
         if self._lock is not None:
-            _drop_sockets(self.directory)
+            folders.drop_sockets(self.directory)
             self._lock.close()
             self._lock = None
 
     def _start(self, binary: Path) -> None:
         store = self.directory / "store"
         run_as = children.account(store, [self.directory, binary])
-        evict(store, store / "pid", binary.resolve().name, signal.SIGTERM)
-        path = _make_sockets(self.directory, "valkey.sock", run_as) / "valkey.sock"
-        _make_private(store, run_as)
+        folders.evict(store, store / "pid", binary.resolve().name, signal.SIGTERM)
+        path = folders.make_sockets(self.directory, "valkey.sock", run_as) / "valkey.sock"
+        folders.make_private(store, run_as)
         settings = {
             "port": "0",
             "unixsocket": str(path),
@@ -188,70 +176,6 @@ class Valkey:
         )
 
 
-def lock(path: Path, what: str) -> IO[str]:
-    """Hold the lock until the file is closed or this process ends. Raises Taken when another process holds it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
-    except OSError as error:
-        raise Refusal(
-            f"{path.parent} cannot be used ({error.strerror}): set PLAUDIT_DATA_DIR to a folder this user can write."
-        ) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise Taken(
-            f"{what} is taken by another Plaudit (process {holder}): "
-            "stop that one, or set PLAUDIT_DATA_DIR to another folder."
-        ) from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
-
-
-def evict(home: Path, pid_file: Path, program: str, how: signal.Signals) -> None:
-    """End the `program` that an earlier owner of `home` left running there; the pid file tells of no proper end.
-
-    Only the first process is asked: PostgreSQL's others leave by themselves when it has gone.
-    """
-    if not pid_file.exists():
-        return
-    lines = pid_file.read_text().split()
-    deadline = time.monotonic() + _STOP_SECONDS
-    for process in _occupants(home, program):
-        if lines and str(process.pid) == lines[0]:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(how)
-    while occupants := _occupants(home, program):
-        if time.monotonic() > deadline:
-            for process in occupants:
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
-        time.sleep(0.05)
-    pid_file.unlink(missing_ok=True)
-
-
-def _occupants(home: Path, program: str) -> list[psutil.Process]:
-    """The processes of a server and its children: those that run its program, from wherever, and work in its folder.
-
-    Neither is enough: a shell may have gone to the folder, and another folder may have a server too.
-    """
-
-    def works_there(process: psutil.Process) -> bool:
-        try:
-            if process.status() == psutil.STATUS_ZOMBIE or process.cwd() != str(home.resolve()):
-                return False
-            return Path(process.exe().removesuffix(" (deleted)")).name == program
-        except (psutil.Error, OSError):
-            return False
-
-    return [process for process in psutil.process_iter() if works_there(process)]
-
-
 def _spawn(
     argv: Sequence[str],
     log: Path,
@@ -269,7 +193,7 @@ def _spawn(
     try:
         _wait(child, ready, log, before)
     except BaseException:
-        children.stop(child, farewell, _STOP_SECONDS)
+        children.stop(child, farewell, STOP_SECONDS)
         raise
     return child
 
@@ -295,7 +219,7 @@ def _initdb(binaries: Path, cluster: Path, run_as: children.Account | None) -> N
     """Make the cluster under another name first: a folder called `cluster` is always a whole one."""
     draft = cluster.with_name("cluster.new")
     shutil.rmtree(draft, ignore_errors=True)
-    _make_private(draft, run_as)
+    folders.make_private(draft, run_as)
     options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]
     options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     try:
@@ -339,43 +263,6 @@ def _valkey_ready(path: Path) -> bool:
         connection.sendall(b"PING\r\n")
         return connection.recv(64).startswith(b"+PONG")
     return False
-
-
-def _sockets(directory: Path) -> Path:
-    """The folder of the sockets: in the server's own, or where a link of that name points when the path is too long."""
-    folder = directory / "socket"
-    return folder.readlink() if folder.is_symlink() else folder
-
-
-def _make_sockets(directory: Path, name: str, run_as: children.Account | None) -> Path:
-    """An empty folder for the sockets that nobody else may enter."""
-    folder = directory / "socket"
-    _drop_sockets(directory)
-    if len(os.fsencode(folder / name)) <= _SOCKET_PATH_BYTES:
-        _make_private(folder, run_as)
-        return folder
-    short = Path(tempfile.mkdtemp(prefix="plaudit-", dir=_short_temporary_folder()))
-    _make_private(short, run_as)
-    folder.symlink_to(short)
-    return short
-
-
-def _drop_sockets(directory: Path) -> None:
-    folder = directory / "socket"
-    shutil.rmtree(_sockets(directory), ignore_errors=True)
-    if folder.is_symlink():
-        folder.unlink()
-
-
-def _short_temporary_folder() -> str:
-    return folder if len(os.fsencode(folder := tempfile.gettempdir())) < 60 else "/tmp"  # noqa: S108
-
-
-def _make_private(folder: Path, run_as: children.Account | None) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    folder.chmod(0o700)
-    if run_as is not None:
-        os.chown(folder, run_as.uid, run_as.gid)
 
 
 def _postgres_binaries() -> Path:

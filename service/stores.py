@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from service.embedded import Postgres, Taken, Valkey, lock
+from service.embedded import Postgres, Valkey
 from service.errors import Refusal
+from service.folders import Taken, lock
 from service.settings import Settings
 
 _PATIENCE_SECONDS = 90

@@ -118,7 +118,7 @@ def test_two_demos_side_by_side_do_not_meet() -> None:
 
 
 def test_a_data_directory_in_use_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    from service.embedded import lock
+    from service.folders import lock
 
     with lock(tmp_path / "demo.lock", "here"):
         command = [sys.executable, "-m", "service", "demo"]

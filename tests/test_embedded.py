@@ -17,9 +17,10 @@ import psycopg
 import pytest
 from redis import Redis
 
-from service import children, embedded
-from service.embedded import Postgres, Taken, Valkey, postgres, valkey
+from service import children, embedded, folders
+from service.embedded import Postgres, Valkey, postgres, valkey
 from service.errors import Refusal
+from service.folders import Taken
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells children only on Linux")
@@ -57,7 +58,7 @@ def words(url: str) -> list[str]:
 
 def at_work(home: Path) -> list[int]:
     program = "postgres" if home.name == "cluster" else embedded._valkey_binary().resolve().name
-    return [process.pid for process in embedded._occupants(home, program)]
+    return [process.pid for process in folders.occupants(home, program)]
 
 
 def start_both_and_die(folder: Path) -> None:
@@ -228,7 +229,7 @@ def test_without_a_wheel_for_the_platform_the_variable_to_set_is_named(
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(Refusal, match=f"set {variable} to a server of your own"):
         server(folder / "server").start()
-    embedded.lock(folder / "server" / "lock", "it").close()
+    folders.lock(folder / "server" / "lock", "it").close()
 
 
 def test_files_of_another_postgresql_are_refused(folder: Path) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from redis import Redis
 
-from service.embedded import Taken
+from service.folders import Taken
 from service.settings import Settings
 from service.stores import Stores, running
 

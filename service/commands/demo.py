@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from service import embedded, shipped
+from service import folders, shipped
 from service.commands.showing import Show, Told
 from service.serve import serving
 from service.settings import Settings, settings
@@ -62,7 +62,7 @@ def _own_settings(leave: bool) -> Iterator[Settings]:
             yield settings({**environ, "PLAUDIT_DATA_DIR": f"{name}/data"})
         return
     folder = Path(os.environ.get("PLAUDIT_DATA_DIR") or "var").absolute() / "demo"
-    with embedded.lock(folder.with_name("demo.lock"), str(folder)):
+    with folders.lock(folder.with_name("demo.lock"), str(folder)):
         shutil.rmtree(folder, ignore_errors=True)
         yield settings({**environ, "PLAUDIT_DATA_DIR": str(folder)})
 
