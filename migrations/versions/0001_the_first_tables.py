@@ -63,7 +63,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "document",
-        sa.Column("kind", sa.Text(), nullable=False, comment="achievement, board, vocabulary, tests"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="achievement, board, vocabulary"),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("resolved", sa.LargeBinary(), nullable=False, comment="the value of service.core.rule as JSON"),

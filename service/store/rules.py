@@ -15,6 +15,7 @@ import msgspec
 from psycopg import sql
 
 from service.core.rule import Achievement, Board, Rule
+from service.core.rulebook import Stored
 from service.store import scoring
 from service.store.engine import Driver
 from service.store.scoring import Counted
@@ -110,6 +111,19 @@ def text_of(connection: Driver, version: Version) -> str:
     return row[0] if row else ""
 
 
+def stored(connection: Driver) -> list[Stored]:
+    """The documents in force as their authors wrote them, for `service.core.rulebook`."""
+    found = connection.execute(
+        "SELECT 'rule', rule.name, v.text, NULL, NULL FROM rule JOIN LATERAL (SELECT text, until FROM rule_version "
+        "WHERE rule = rule.id ORDER BY version DESC LIMIT 1) v ON v.until IS NULL UNION ALL "
+        "SELECT kind, name, text, convert_from(resolved, 'UTF8')::jsonb ->> 'image', image FROM document ORDER BY 1, 2",
+        binary=True,
+    )
+    return [
+        Stored(kind, name, text, (path, image) if path and image else None) for kind, name, text, path, image in found
+    ]
+
+
 # --- changing what is in force ------------------------------------------------------------------------------------
 
 
@@ -193,10 +207,13 @@ def _retire(connection: Driver, version: Version | None, now: datetime, history:
 
 
 def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
-    named: list[tuple[str, Achievement | Board]] = [("achievement", one) for one in documents.achievements]
-    named += [("board", one) for one in documents.boards]
-    for kind, one in named:
-        image, image_type = documents.images.get(one.name, (None, None)) if kind == "achievement" else (None, None)
+    named: list[tuple[str, str, Achievement | Board | None]] = [
+        *(("achievement", one.name, one) for one in documents.achievements),
+        *(("board", one.name, one) for one in documents.boards),
+        *((kind, name, None) for kind, name in documents.text if kind == "vocabulary"),
+    ]
+    for kind, name, one in named:
+        image, image_type = documents.images.get(name, (None, None)) if kind == "achievement" else (None, None)
         if connection.execute(
             "INSERT INTO document AS old (kind, name, text, resolved, image, image_type) "
             "VALUES (%b, %b, %b, %b, %b, %b) "
@@ -205,14 +222,15 @@ def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
             "WHERE (old.text, old.resolved, old.image) "
             "IS DISTINCT FROM (excluded.text, excluded.resolved, excluded.image) "
             "RETURNING name",
-            [kind, one.name, documents.text[kind, one.name], msgspec.json.encode(one), image, image_type],
+            [kind, name, documents.text[kind, name], msgspec.json.encode(one), image, image_type],
         ).fetchone():
-            yield f"{kind} {one.name}"
-    gone = connection.execute(
-        "DELETE FROM document WHERE kind = 'board' AND name <> ALL(%b::text[]) RETURNING name",
-        [[board.name for board in documents.boards]],
-    ).fetchall()
-    yield from (f"board {name}: removed" for (name,) in gone)
+            yield f"{kind} {name}"
+    for kind in ("board", "vocabulary"):
+        gone = connection.execute(
+            "DELETE FROM document WHERE kind = %b AND name <> ALL(%b::text[]) RETURNING name",
+            [kind, [name for one, name in documents.text if one == kind]],
+        ).fetchall()
+        yield from (f"{kind} {name}: removed" for (name,) in gone)
 
 
 def _apply_boards(connection: Driver) -> None:

@@ -214,7 +214,7 @@ rule_version = Table(
 document = Table(
     "document",
     metadata,
-    Column("kind", Text, nullable=False, comment="achievement, board, vocabulary, tests"),
+    Column("kind", Text, nullable=False, comment="achievement, board, vocabulary"),
     Column("name", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("resolved", LargeBinary, nullable=False, comment="the value of service.core.rule as JSON"),

@@ -42,7 +42,13 @@ def scores(here: AtWork) -> list[int]:
 
 
 def test_applying_the_same_again_changes_nothing(here: AtWork) -> None:
-    assert here.apply(RULE, BOARD) == ["rule r: version 1", "achievement keen", "achievement steady", "board all"]
+    assert here.apply(RULE, BOARD) == [
+        "rule r: version 1",
+        "achievement keen",
+        "achievement steady",
+        "board all",
+        "vocabulary words",
+    ]
     before = here.execute("SELECT generation FROM ruleset")
     assert here.apply(RULE, BOARD) == []
     assert here.execute("SELECT generation FROM ruleset") == before
@@ -84,7 +90,7 @@ def test_text_that_means_the_same_is_kept_and_no_new_version(here: AtWork, engin
     assert apply(lambda text: text.replace("{points: 10}", "{points:   10}  # as many as ever")) == []
     assert versions(here) == [(1, False, "done")]
     assert "as many as ever" in here.execute("SELECT text FROM rule_version")[0][0]
-    assert apply(lambda text: text.replace("verbs/completed", "verbs/passed")) == ["rule r: version 2"]
+    assert apply(lambda text: text.replace("verbs/completed", "verbs/passed")) == ["rule r: version 2", "vocabulary v"]
 
 
 def test_a_draft_is_never_a_version(here: AtWork) -> None:
