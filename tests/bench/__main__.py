@@ -28,7 +28,7 @@ from service.replay import apply_rules_directory
 from service.store.engine import engine
 from service.store.intake import Row
 from service.wsgi import settle
-from tests.bench import bare, machine, workload
+from tests.bench import bare, machine, rules, workload
 from tests.bench.service import CONNECTIONS, Load, Running, beside, nothing, running
 
 RULES = 600
@@ -41,7 +41,7 @@ def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="plaudit-bench-"))
     directory.chmod(0o755)
     try:
-        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth"})
+        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth", "rules"})
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -54,6 +54,8 @@ def _bench(directory: Path, wanted: set[str]) -> None:
         _service(directory, limit)
     if "growth" in wanted:
         _growth(directory)
+    if "rules" in wanted:
+        _deciding()
 
 
 def _machine(directory: Path) -> None:
@@ -213,6 +215,24 @@ def _evaluated(
     while drain(500).statements:
         pass
     return (time.process_time() + machine.cpu_seconds(servers()) - before) / len(raws) * 1e6
+
+
+# --- deciding
+
+
+def _deciding() -> None:
+    _head("Matching: CPU of one statement against all rules, decoding not counted")
+    for number in (1000, 10_000):
+        found = rules.matching(number)
+        print(f"  {number:,} rules: {found.ours:.2f} µs, {found.hits:.2f} matches")
+        for name, other in (("common-expression-language", found.cel), ("rule-engine", found.rule_engine)):
+            print(f"    {name} on the same: {other:,.0f} µs, {other / found.ours:,.0f} times as much")
+    _head("Folding: CPU of one more match, and of 10,000 from the first")
+    for kind in rules.folding():
+        print(
+            f"  {kind.kind:<20}after 100 matches {kind.early:.1f} µs, after 100,000 {kind.late:.1f} µs; "
+            f"10,000 again {kind.refold:.0f} ms"
+        )
 
 
 def _head(title: str) -> None:
