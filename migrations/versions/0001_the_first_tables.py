@@ -19,6 +19,9 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("achievement", sa.Text(), nullable=False),
+        sa.Column(
+            "achievement_version", sa.Integer(), nullable=True, comment="as it was when the award was first offered"
+        ),
         sa.Column("kind", sa.Text(), server_default="badge", nullable=False, comment="badge or micro_credential"),
         sa.Column("happened", sa.DateTime(timezone=True), nullable=False),
         sa.Column("statements", sa.ARRAY(sa.UUID()), nullable=False),
@@ -41,6 +44,32 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "learner", "rule", "key", "achievement", name=op.f("uq_badge_award_learner_rule_key_achievement")
         ),
+    )
+    op.create_table(
+        "picture",
+        sa.Column(
+            "digest",
+            sa.Text(),
+            nullable=False,
+            comment="of the content; addresses of pictures never change their meaning",
+        ),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("media_type", sa.Text(), nullable=False, comment="image/svg+xml or image/png"),
+        sa.Column(
+            "png", sa.LargeBinary(), nullable=True, comment="an SVG drawn as PNG; null: nobody has asked for it yet"
+        ),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_picture")),
+    )
+    op.create_table(
+        "achievement_version",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("resolved", sa.LargeBinary(), nullable=False, comment="service.core.achievement.Achievement as JSON"),
+        sa.Column("picture", sa.Text(), nullable=True, comment="the image of its file; null: it is drawn"),
+        sa.Column("applied", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["picture"], ["picture.digest"], name=op.f("fk_achievement_version_picture")),
+        sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_achievement_version")),
+        comment="what was awarded stays as it was when it was: the version in force then",
     )
     op.create_table(
         "board",
@@ -437,4 +466,6 @@ def downgrade() -> None:
     op.drop_table("conflict")
     op.drop_table("board")
     op.drop_table("badge_award")
+    op.drop_table("achievement_version")
+    op.drop_table("picture")
     # ### end Alembic commands ###

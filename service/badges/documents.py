@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
 
-from service.badges import keys, vendored
+from service.badges import about, keys, vendored
+from service.badges.about import Achievement
 
 MOST_STATEMENTS_NAMED = 100
 
@@ -46,18 +47,6 @@ class Issuer:
 
 
 @dataclass(frozen=True)
-class Achievement:
-    """What is awarded, in the one language of the credential."""
-
-    slug: str
-    name: str
-    description: str
-    criteria: str
-    type: str = "Badge"
-    image: bool = False
-
-
-@dataclass(frozen=True)
 class Recipient:
     """One way to recognise the learner; see `recipient` for what stands in `identity`."""
 
@@ -81,6 +70,7 @@ class Award:
     statements: tuple[UUID, ...]
     status_list: int
     status_index: int
+    results: tuple[Document, ...] = ()
 
 
 def recipient(key: str, mbox: str | None, salt: str) -> Recipient:
@@ -126,6 +116,8 @@ def credential(issuer: Issuer, award: Award) -> Document:
     }
     if award.expires is not None:
         document["validUntil"] = moment(award.expires)
+    if award.results:
+        document["credentialSubject"]["result"] = list(award.results)
     return document
 
 
@@ -133,10 +125,10 @@ def profile(issuer: Issuer) -> Document:
     return {"id": issuer.did, "type": ["Profile"], "name": issuer.name, "url": issuer.url()}
 
 
-def achievement(issuer: Issuer, about: Achievement) -> Document:
+def achievement(issuer: Issuer, of: Achievement) -> Document:
     """The achievement as a document of its own, at the address that credentials name as its id."""
     contexts = [vendored.CREDENTIALS_V2, vendored.OPEN_BADGES]
-    return {"@context": contexts, **_achievement(issuer, about), "creator": profile(issuer)}
+    return {"@context": contexts, "creator": profile(issuer), **_achievement(issuer, of)}
 
 
 def status_list(issuer: Issuer, number: int, encoded: str, signed: datetime, ttl_seconds: int) -> Document:
@@ -182,18 +174,8 @@ def moment(time: datetime) -> str:
     return time.astimezone(UTC).isoformat()[:19] + "Z"
 
 
-def _achievement(issuer: Issuer, about: Achievement) -> Document:
-    document: Document = {
-        "id": issuer.url(f"achievements/{about.slug}"),
-        "type": ["Achievement"],
-        "achievementType": about.type,
-        "name": about.name,
-        "description": about.description,
-        "criteria": {"narrative": about.criteria},
-    }
-    if about.image:
-        document["image"] = {"id": issuer.url(f"achievements/{about.slug}/image"), "type": "Image"}
-    return document
+def _achievement(issuer: Issuer, of: Achievement) -> Document:
+    return about.document(of, issuer.url)
 
 
 def _identity(one: Recipient) -> Document:

@@ -13,14 +13,16 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
 
-from service.badges import documents, keys, signing, status, terms
+from service.badges import about, documents, evidence, keys, pictures, signing, status
+from service.badges.about import words
 from service.badges.documents import Issuer
 from service.badges.keys import SigningKey
-from service.core.rule import Achievement, Text
 from service.store import badges as awards
 from service.store import credentials as store
+from service.store import history
 from service.store.badges import Award, Link
 from service.store.credentials import StoredKey
+from service.store.engine import driver
 
 MOST_IN_A_LIST = status.BITS // 2  # so that a random free index is found in two draws on average
 TTL_SECONDS = 60
@@ -86,11 +88,13 @@ def decline(connection: Connection, token: str, now: datetime) -> None:
 
 def _issue(connection: Connection, award: Award, issuer: Issuer, secret: str, now: datetime) -> UUID:
     key = current_key(connection, issuer, secret, now)
+    picture = pictures.digest(connection, award.achievement, award.given)
+    results = _results(connection, award, issuer)
     number, index = _place(connection, issuer, key, now)
     credential = documents.Award(
         id=uuid4(),
         subject=uuid4(),
-        achievement=about(award.achievement),
+        achievement=about.told(award.achievement, picture),
         recipients=_recipients(connection, award.learner),
         earned=award.happened,
         issued=now,
@@ -99,22 +103,11 @@ def _issue(connection: Connection, award: Award, issuer: Issuer, secret: str, no
         statements=award.statements,
         status_list=number,
         status_index=index,
+        results=results,
     )
     body = signing.sign(documents.credential(issuer, credential), issuer, key, now)
     store.add_credential(connection, credential.id, award.id, body, now, award.expires, (number, index))
     return credential.id
-
-
-def about(achievement: Achievement) -> documents.Achievement:
-    """The achievement in the one language that a credential can be in."""
-    return documents.Achievement(
-        slug=achievement.name,
-        name=words(achievement.title),
-        description=words(achievement.description),
-        criteria=words(achievement.criteria),
-        type=achievement.type,
-        image=achievement.image is not None,
-    )
 
 
 def reason(award: Award) -> str:
@@ -123,10 +116,14 @@ def reason(award: Award) -> str:
     return f"{title}: {how}" if title and how else title or how or f"Rule {award.said.name}"
 
 
-def words(text: Text, language: str = "en") -> str:
-    """A text in this language, or in the first one there is, without the control characters that cannot be signed."""
-    chosen = text if isinstance(text, str) else text.get(language) or next(iter(text.values()), "")
-    return terms.CONTROL.sub("", chosen.replace("\t", " "))
+def _results(connection: Connection, award: Award, issuer: Issuer) -> tuple[documents.Document, ...]:
+    """The scores and levels that the achievement describes, from the latest statement behind the award that has one."""
+    said, address = award.achievement, issuer.url(f"achievements/{award.achievement.name}")
+    if not said.results:
+        return ()
+    facts = history.facts(driver(connection), award.statements)
+    known = ((number, evidence.latest(facts, one.of)) for number, one in enumerate(said.results, 1))
+    return tuple(about.result(said, number, score, address) for number, score in known if score is not None)
 
 
 def _recipients(connection: Connection, learner: int) -> tuple[documents.Recipient, ...]:

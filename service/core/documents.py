@@ -1,124 +1,16 @@
-"""The `achievement:`, `board:` and `vocabulary:` documents: their keys, and what must be true between them."""
+"""The `board:` and `vocabulary:` documents: their keys, and what must be true between them."""
 
 from __future__ import annotations
 
-import posixpath
-import re
 from typing import Any, NamedTuple
 
 from service.core import forms, scalars
 from service.core.forms import Form, Key, Reading, Table, either, expected, fields, list_of, mapping
 from service.core.places import Node, Pairs, Scalar, shown
-from service.core.rule import Achievement, Board
+from service.core.rule import Board
 from service.core.rule_document import CURRENCY, PERIODS
 from service.core.scalars import TIME_ZONE
 from service.core.vocabulary import SECTIONS, Section, Word, is_iri, is_word
-
-# --- achievement --------------------------------------------------------------------------------------------------
-
-ACHIEVEMENT_TYPES = (
-    "Achievement", "ApprenticeshipCertificate", "Assessment", "Assignment", "AssociateDegree", "Award", "Badge",
-    "BachelorDegree", "Certificate", "CertificateOfCompletion", "Certification", "CommunityService", "Competency",
-    "Course", "CoCurricular", "Degree", "Diploma", "DoctoralDegree", "Fieldwork", "GeneralEducationDevelopment",
-    "JourneymanCertificate", "LearningProgram", "License", "Membership", "ProfessionalDoctorate",
-    "QualityAssuranceCredential", "MasterCertificate", "MasterDegree", "MicroCredential", "ResearchDoctorate",
-    "SecondarySchoolDiploma",
-)  # fmt: skip
-"""Open Badges 3.0, AchievementType."""
-
-LARGEST_IMAGE = 1 << 20
-MEDIA_TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
-class Image(NamedTuple):
-    """The image of an achievement."""
-
-    content: bytes
-    media_type: str
-
-
-def image_path(path: str, image: str) -> str:
-    """The path of an image that the file `path` names."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(path), image))
-
-
-def image(files: Any, path: str) -> Image:
-    """The image at `path`; what it is tells its ending."""
-    return Image(files[path], MEDIA_TYPES[posixpath.splitext(path)[1].lower()])
-
-
-def _image(reading: Reading, node: Node, name: str) -> str | None:
-    if not isinstance(node, Scalar) or posixpath.splitext(node.text)[1].lower() not in MEDIA_TYPES:
-        expected(reading, node, name, IMAGE)
-        return None
-    path = image_path(node.place.path, node.text)
-    content = reading.files.get(path)
-    if content is None:
-        images = [posixpath.relpath(file, posixpath.dirname(node.place.path) or ".") for file in reading.files]
-        near = reading.nearest(node.text, sorted(images))
-        reading.error(node, f'There is no image "{shown(path)}" among the rules.{near or " Put it beside this file."}')
-    elif len(content) > LARGEST_IMAGE:
-        reading.error(node, f'"{shown(path)}" is larger than 1 MiB: a badge needs an image of at most some 100 KB.')
-    elif not _is_image(node.text, content):
-        reading.error(node, f'"{shown(path)}" is not the image that its ending says: save it as PNG or SVG.')
-    else:
-        return node.text
-    return None
-
-
-def _is_image(name: str, content: bytes) -> bool:
-    if name.lower().endswith(".png"):
-        return content.startswith(_PNG)
-    return re.search(rb"<svg[\s>]", content[:4096]) is not None
-
-
-IMAGE: Form[str] = Form(
-    "the path of a PNG or SVG file, from this file", "images/keen-learner.svg", {"type": "string"}, _image
-)
-
-
-def _achievement_type(node: Scalar) -> str | None:
-    return node.text if node.text in ACHIEVEMENT_TYPES or re.fullmatch(r"ext:[\w.-]+", node.text) else None
-
-
-_TYPE = scalars.scalar(
-    "a type of achievement of Open Badges, or one of your own that starts with ext:",
-    "Badge",
-    {"anyOf": [{"enum": list(ACHIEVEMENT_TYPES)}, {"type": "string", "pattern": r"^ext:[\w.-]+$"}]},
-    _achievement_type,
-    "Often used are Badge, Course, Certificate, Competency, Award and MicroCredential.",
-)
-ACHIEVEMENT: Table = {
-    "achievement": Key(scalars.slug("keen-learner"), "its name, unique among all achievements", required=True),
-    "name": Key(scalars.localized("Keen learner"), "what people read on the badge (or `title`)"),
-    "title": Key(scalars.localized("Keen learner"), "the same as `name`; write one of them"),
-    "description": Key(
-        scalars.localized("Finished five courses"), "what somebody who holds it has done", required=True
-    ),
-    "criteria": Key(scalars.localized("Complete five courses within 90 days"), "how it is earned", required=True),
-    "image": Key(IMAGE, "the picture of the badge"),
-    "type": Key(_TYPE, "AchievementType of Open Badges 3.0; default `Badge`"),
-    "tags": Key(
-        list_of(scalars.text("a tag", "safety"), or_one=True, example="[safety]"), "words about it, on the badge"
-    ),
-}
-
-
-def _check_achievement(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
-    if not node.get("name") and not node.get("title"):
-        reading.error(node, '"name" is missing: write what people read on the badge, like name: Keen learner.')
-    if node.get("name") and (second := node.key("title")):
-        reading.error(second, '"title" says the same as "name": keep one of them.')
-
-
-def _make_achievement(found: dict[str, Any]) -> Achievement:
-    title = found.pop("title", None) or found.pop("name")
-    return Achievement(name=found.pop("achievement"), title=title, **found)
-
-
-ACHIEVEMENT_FORM = mapping("an achievement", "{}", ACHIEVEMENT, _make_achievement, _check_achievement)
-
 
 # --- board --------------------------------------------------------------------------------------------------------
 

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.core import documents, strict
+from service.core import strict
+from service.core.achievement import Achievement
+from service.core.achievement_document import ACHIEVEMENT_FORM, MEDIA_TYPES, Image, image, image_path
 from service.core.cases import TESTS_FORM, Tests
-from service.core.documents import ACHIEVEMENT_FORM, BOARD_FORM, MEDIA_TYPES, VOCABULARY_FORM, Image
+from service.core.documents import BOARD_FORM, VOCABULARY_FORM
 from service.core.forms import Form, Reading
 from service.core.places import Broken, Node, Pairs, Place, Problem, Scalar, listed, shown
-from service.core.rule import Achievement, Board, Rule
+from service.core.rule import Board, Rule
 from service.core.rule_document import RULE_FORM
 from service.core.strict import Document
 from service.core.vocabulary import Vocabulary, merged
@@ -193,9 +195,9 @@ def _documents(reading: Reading, written: list[_Written], values: list[tuple[_Wr
 
     named = [one for one in reversed(written) if KINDS[one.kind].unique]
     images = {
-        value.name: documents.image(reading.files, documents.image_path(one.root.place.path, value.image))
+        value.name: image(reading.files, image_path(one.root.place.path, value.image))
         for one, value in values
-        if isinstance(value, Achievement) and value.image
+        if isinstance(value, Achievement) and isinstance(value.image, str)
     }
     return Documents(
         of("rule"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from service.core import cases, conditions, documents, expectations, rule_document, shorthand
+from service.core import achievement_document, cases, conditions, documents, expectations, rule_document, shorthand
 from service.core.forms import Schema, Table
 from service.core.language import KINDS
 
@@ -22,7 +22,12 @@ TABLES: Mapping[str, Table] = {
     "give": rule_document.GIVE,
     "tier": {name: key for name, key in rule_document.TIER.items() if name not in rule_document.GIVE},
     "limit": rule_document.LIMIT,
-    "achievement": documents.ACHIEVEMENT,
+    "achievement": achievement_document.ACHIEVEMENT,
+    "drawing": achievement_document.DRAWING,
+    "alignment": achievement_document.ALIGNMENT,
+    "result": achievement_document.RESULT,
+    "level": achievement_document.LEVEL,
+    "micro": achievement_document.MICRO,
     "board": documents.BOARD,
     "vocabulary": documents.VOCABULARY,
     "tests": cases.TESTS,

@@ -179,21 +179,6 @@ class Rule(Struct, frozen=True):
 # --- what rules are about ---------------------------------------------------------------------------------------
 
 
-class Achievement(Struct, frozen=True):
-    """What an award of a badge or micro-credential is about (Open Badges 3.0, Achievement)."""
-
-    name: str
-    """The slug that `give: {badge: …}` names."""
-    title: Text
-    description: Text
-    criteria: Text
-    image: str | None = None
-    """Path of the image file, relative to the file that names it."""
-    type: str = "Badge"
-    """Open Badges AchievementType: Badge, Course, Certificate, MicroCredential, …"""
-    tags: tuple[str, ...] = ()
-
-
 class Board(Struct, frozen=True):
     """A leaderboard: which points, of which rules, over which period, and how ties are ranked.
 

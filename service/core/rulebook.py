@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from service.core import documents, strict
+from service.core import strict
+from service.core.achievement_document import image_path
 from service.core.language import KINDS, Documents, load
 from service.core.places import Pairs, Problem, Scalar
 
@@ -61,4 +62,4 @@ def files(stored: Iterable[Stored]) -> Iterable[tuple[str, bytes]]:
     for one in stored:
         yield one.path, one.text.encode()
         if one.image:
-            yield documents.image_path(one.path, one.image[0]), one.image[1]
+            yield image_path(one.path, one.image[0]), one.image[1]

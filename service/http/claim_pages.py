@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from service.badges import issuing
 from service.badges.issuing import Refused
-from service.http.achievements import image_path
-from service.http.claims import STATUS, decide, open_claim, visible
+from service.http.claims import STATUS, decide, open_claim, picture_of, visible
+from service.http.images import image_path
 from service.http.issuers import issuer
 from service.http.pages import page
 from service.http.resources import in_words
@@ -61,7 +61,7 @@ def _open(token: str, link: Link, award: Award) -> Response:
         "claim.html",
         issuer=issuer().name,
         learner=award.learner_name,
-        image=image_path(about) and f"../{image_path(about)}",
+        image=image_path(picture_of(award)),
         name=in_words(about.title),
         description=in_words(about.description),
         criteria=in_words(about.criteria),
@@ -76,11 +76,10 @@ def _open(token: str, link: Link, award: Award) -> Response:
 
 def _decided(award: Award) -> Response:
     path = f"credentials/{award.credential}" if award.credential else None
-    image = image_path(award.achievement)
     return page(
         "decided.html",
         issuer=issuer().name,
-        image=image and f"../{image}",
+        image=image_path(picture_of(award)),
         name=in_words(award.achievement.title),
         credential=path and issuer().url(path),
         credential_path=path and f"../{path}",

@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 from marshmallow import Schema, fields, validate
 
-from service.badges import issuing
+from service.badges import issuing, pictures
 from service.badges.issuing import Refused
-from service.http.achievements import image_path
 from service.http.badges import credential_url
 from service.http.issuers import issuer
 from service.http.problems import Problem
@@ -31,7 +30,7 @@ class About(Schema):
     name = fields.String(required=True)
     description = fields.String(required=True)
     criteria = fields.String(required=True)
-    image = fields.Url(required=True, allow_none=True)
+    image = fields.Url(required=True)
 
 
 class Claim(Schema):
@@ -124,8 +123,14 @@ def visible(award: Award) -> list[str]:
     ]
 
 
+def picture_of(award: Award) -> str:
+    """The digest of the picture of what was awarded."""
+    with services().engine.begin() as connection:
+        return pictures.digest(connection, award.achievement, award.given)
+
+
 def _claim(link: Link, award: Award) -> dict[str, Any]:
-    about, image = award.achievement, image_path(award.achievement)
+    about = award.achievement
     return {
         "award": award.id,
         "state": award.state,
@@ -136,7 +141,7 @@ def _claim(link: Link, award: Award) -> dict[str, Any]:
             "name": in_words(about.title),
             "description": in_words(about.description),
             "criteria": in_words(about.criteria),
-            "image": image and issuer().url(image),
+            "image": issuer().url(f"images/{picture_of(award)}.png"),
         },
         "reason": issuing.reason(award),
         "earned": award.happened,

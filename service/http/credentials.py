@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 from flask import Response, abort
@@ -69,7 +68,7 @@ def _page(found: Credential) -> Response:
         held_by=_held_by(subject),
         address=said["id"],
         path=f"../credentials/{found.id}",
-        image=image and f"../achievements/{quote(about['id'].rpartition('/')[2])}/image",
+        image=image and f"../images/{image.rpartition('/')[2]}",
         image_address=image,
     )
 

@@ -21,13 +21,14 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, insert, or_, select, text, update
 
 from service.core import windows
-from service.core.rule import Achievement, Duration, Text
+from service.core.achievement import Achievement
+from service.core.rule import Duration, Text
 from service.store.credentials import mark_dirty
 from service.store.tables import (
+    achievement_version,
     badge_award,
     claim_link,
     credential,
-    document,
     identifier,
     learner,
     rule,
@@ -64,8 +65,10 @@ _CHANGES = """
 """
 
 _OFFER = text(f"""
-    INSERT INTO badge_award (learner, rule, version, key, achievement, kind, happened, statements)
-    SELECT learner, rule, version, key, achievement, kind, happened, statements {_CHANGES}
+    INSERT INTO badge_award (learner, rule, version, key, achievement, achievement_version, kind, happened, statements)
+    SELECT learner, rule, version, key, achievement,
+           (SELECT max(known.version) FROM achievement_version AS known WHERE known.name = change.achievement),
+           kind, happened, statements {_CHANGES}
     ON CONFLICT (learner, rule, key, achievement) DO UPDATE SET
         version = excluded.version, kind = excluded.kind,
         happened = excluded.happened, statements = excluded.statements,
@@ -149,6 +152,8 @@ class Award:
     learner: int
     learner_name: str | None
     achievement: Achievement
+    given: str | None
+    """The digest of the achievement's image; None: it is drawn."""
     said: Said
     happened: datetime
     statements: tuple[UUID, ...]
@@ -178,24 +183,6 @@ def award(connection: Connection, id_: UUID, now: datetime, *, lock: bool = Fals
     return None if row is None else _award(row, now)
 
 
-def achievement(connection: Connection, name: str) -> Achievement | None:
-    """The achievement in force under this name."""
-    found = connection.execute(
-        select(document.c.resolved).where(document.c.kind == "achievement", document.c.name == name)
-    ).scalar_one_or_none()
-    return None if found is None else msgspec.json.decode(found, type=Achievement)
-
-
-def image(connection: Connection, name: str) -> tuple[bytes, str] | None:
-    """The image of an achievement and its media type."""
-    row = connection.execute(
-        select(document.c.image, document.c.image_type).where(
-            document.c.kind == "achievement", document.c.name == name, document.c.image.is_not(None)
-        )
-    ).one_or_none()
-    return None if row is None else (row.image, row.image_type)
-
-
 def identities(connection: Connection, learner_id: int) -> list[tuple[str, str | None]]:
     """The identifiers of a learner: key, and the address where it is known; known addresses first."""
     rows = connection.execute(
@@ -212,7 +199,8 @@ _AWARDS = (
         learner.c.name.label("learner_name"),
         rule.c.name.label("rule_name"),
         rule_version.c.resolved.label("said"),
-        document.c.resolved.label("about"),
+        achievement_version.c.resolved.label("about"),
+        achievement_version.c.picture.label("given"),
         credential.c.expires.label("until"),
     )
     .select_from(badge_award)
@@ -222,7 +210,13 @@ _AWARDS = (
         rule_version,
         and_(rule_version.c.rule == badge_award.c.rule, rule_version.c.version == badge_award.c.version),
     )
-    .outerjoin(document, and_(document.c.kind == "achievement", document.c.name == badge_award.c.achievement))
+    .outerjoin(
+        achievement_version,
+        and_(
+            achievement_version.c.name == badge_award.c.achievement,
+            achievement_version.c.version == badge_award.c.achievement_version,
+        ),
+    )
     .outerjoin(credential, credential.c.id == badge_award.c.credential)
 )
 
@@ -236,6 +230,7 @@ def _award(row: Row[Any], now: datetime) -> Award:
         learner=row.learner,
         learner_name=row.learner_name,
         achievement=_about(row, said),
+        given=row.given,
         said=said,
         happened=row.happened,
         statements=tuple(row.statements),

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from psycopg import sql
 
-from service.core.rule import Achievement, Board, Rule
+from service.core.achievement import Achievement
+from service.core.rule import Board, Rule
 from service.core.rulebook import Stored
-from service.store import scoring
+from service.store import achievements, scoring
 from service.store.engine import Driver
 from service.store.scoring import Counted
 
@@ -225,6 +226,8 @@ def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
             [kind, name, documents.text[kind, name], msgspec.json.encode(one), image, image_type],
         ).fetchone():
             yield f"{kind} {name}"
+    for one in documents.achievements:
+        achievements.keep(connection, one, documents.images.get(one.name))
     for kind in ("board", "vocabulary"):
         gone = connection.execute(
             "DELETE FROM document WHERE kind = %b AND name <> ALL(%b::text[]) RETURNING name",

@@ -224,6 +224,29 @@ document = Table(
     PrimaryKeyConstraint("kind", "name"),
 )
 
+picture = Table(
+    "picture",
+    metadata,
+    Column(
+        "digest", Text, primary_key=True, comment="of the content; addresses of pictures never change their meaning"
+    ),
+    Column("content", LargeBinary, nullable=False),
+    Column("media_type", Text, nullable=False, comment="image/svg+xml or image/png"),
+    Column("png", LargeBinary, comment="an SVG drawn as PNG; null: nobody has asked for it yet"),
+)
+
+achievement_version = Table(
+    "achievement_version",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("resolved", LargeBinary, nullable=False, comment="service.core.achievement.Achievement as JSON"),
+    Column("picture", Text, ForeignKey("picture.digest"), comment="the image of its file; null: it is drawn"),
+    moment("applied", nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("name", "version"),
+    comment="what was awarded stays as it was when it was: the version in force then",
+)
+
 board = Table(
     "board",
     metadata,
@@ -324,6 +347,7 @@ badge_award = Table(
     Column("version", Integer, nullable=False),
     Column("key", Text, nullable=False),
     Column("achievement", Text, nullable=False),
+    Column("achievement_version", Integer, comment="as it was when the award was first offered"),
     Column("kind", Text, nullable=False, server_default="badge", comment="badge or micro_credential"),
     moment("happened", nullable=False),
     Column("statements", ARRAY(UUID(as_uuid=True)), nullable=False),

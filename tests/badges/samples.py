@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from service.badges import documents, signing, status
-from service.badges.documents import Achievement, Award, Issuer
+from service.badges.about import Achievement
+from service.badges.documents import Award, Issuer
 from service.badges.keys import SigningKey
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -23,7 +24,7 @@ KEEN = Achievement(
     name="Keen learner",
     description='Completed five “different” courses — ünïcode 漢字 ✓ \\ "quoted" _:b0 ^^<x>',
     criteria="Complete *five* different courses\nwith 80% or more within 90 days.",
-    image=True,
+    picture="0" * 40,
 )
 AWARD = Award(
     id=UUID("2de9c15f-607e-493f-9fb9-ae79eed115f7"),
@@ -70,7 +71,7 @@ def shapes() -> dict[str, dict[str, Any]]:
     return {
         "whole": credential(),
         "no expiry": credential(expires=None),
-        "no image": credential(achievement=replace(KEEN, image=False, type="MicroCredential")),
+        "no image": credential(achievement=replace(KEEN, picture=None, type="MicroCredential")),
         "many statements": credential(statements=tuple(UUID(int=number) for number in range(500))),
         "no statements": credential(statements=()),
         **{one.type: credential(recipients=(one,)) for one in others},

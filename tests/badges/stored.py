@@ -11,10 +11,13 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from service.badges import issuing
 from service.badges.documents import Issuer
-from service.core.rule import Achievement, Duration, Each, Grant, Rule
-from service.store import badges
+from service.core.achievement import Achievement
+from service.core.rule import Duration, Each, Grant, Rule
+from service.store import achievements, badges
+from service.store.achievements import digest_of as digest_of
 from service.store.badges import BadgeChange
-from service.store.tables import badge_award, document, identifier, learner, rule, rule_version
+from service.store.engine import driver
+from service.store.tables import badge_award, identifier, learner, rule, rule_version
 
 NOW = datetime.now(UTC)
 EARNED = NOW - timedelta(days=3)
@@ -51,8 +54,7 @@ def prepare(engine: Engine) -> int:
         assert number == 1
         resolved = msgspec.json.encode(RULE)
         connection.execute(insert(rule_version).values(rule=number, version=1, text="", resolved=resolved))
-        about = {"kind": "achievement", "name": "keen-learner", "text": "", "resolved": msgspec.json.encode(KEEN)}
-        connection.execute(insert(document).values(**about, image=SVG, image_type="image/svg+xml"))
+        achievements.keep(driver(connection), KEEN, (SVG, "image/svg+xml"))
         issuing.ensure_key(connection, "main", SECRET, NOW)
     return ana
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, func, select, update
 
-from service.badges import documents, issuing, verification
+from service.badges import about, documents, issuing, verification
 from service.badges.issuing import Refused
 from service.badges.keys import WrongSecret
 from service.store import badges, credentials
@@ -220,12 +220,12 @@ def test_one_key_is_made_however_many_start_at_once(engine: Engine) -> None:
 
 
 def test_control_characters_that_an_author_wrote_do_not_hinder_a_claim() -> None:
-    assert issuing.words("a\tb\r\nc\x07 ünï") == "a b\nc ünï"
+    assert about.words("a\tb\r\nc\x07 ünï") == "a b\nc ünï"
 
 
 def test_a_text_is_taken_in_english_or_in_the_first_language_there_is() -> None:
-    assert issuing.words({"de": "Fleißig", "en": "Keen"}) == "Keen"
-    assert issuing.words({"de": "Fleißig", "fr": "Assidu"}) == "Fleißig"
+    assert about.words({"de": "Fleißig", "en": "Keen"}) == "Keen"
+    assert about.words({"de": "Fleißig", "fr": "Assidu"}) == "Fleißig"
 
 
 def test_a_key_under_another_secret_signs_nothing_and_says_so(engine: Engine, ana: int) -> None:

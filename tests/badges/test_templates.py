@@ -40,7 +40,7 @@ def award(chance: random.Random) -> Award:
             description=text(chance, 300),
             criteria=text(chance),
             type=chance.choice(["Badge", "MicroCredential", "ext:Own"]),
-            image=chance.random() < 0.5,
+            picture="0" * 40 if chance.random() < 0.5 else None,
         ),
         recipients=tuple(
             documents.recipient("account:https://hr.example.org ana", mbox, text(chance))

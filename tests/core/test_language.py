@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from service.core.achievement import Achievement
 from service.core.language import Documents, load, read_directory
 from service.core.rule import (
-    Achievement,
     Among,
     Answers,
     Board,
