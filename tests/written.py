@@ -53,7 +53,7 @@ def documents(*written: str) -> Documents:
 def _completed(said: Json) -> Json:
     if "board" in said:
         return {"title": "A board", "who": "everyone", **said}
-    return {
+    whole = {
         "rule": "r",
         "title": "A rule",
         "how_to_earn": "Complete something.",
@@ -62,6 +62,7 @@ def _completed(said: Json) -> Json:
         "give": {"points": 10},
         **said,
     }
+    return {key: value for key, value in whole.items() if value is not None}
 
 
 def _achievement(name: str) -> Json:

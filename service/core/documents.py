@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from service.core import forms, scalars
 from service.core.forms import Form, Key, Reading, Table, either, expected, fields, list_of, mapping
+from service.core.kind_document import PERIODS
 from service.core.places import Node, Pairs, Scalar, shown
 from service.core.rule import Board
-from service.core.rule_document import CURRENCY, PERIODS
+from service.core.rule_document import CURRENCY
 from service.core.scalars import TIME_ZONE
 from service.core.vocabulary import SECTIONS, Section, Word, is_iri, is_word
 

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from service.core import kinds, limits, windows
-from service.core.kinds import KINDS, Setting
+from service.core.attempts import race, told
+from service.core.kinds import KINDS, REFUSALS, Setting
 from service.core.limits import Used
 from service.core.matching import Index, Match, Matcher, People, Roles
-from service.core.rule import Each, Rule
+from service.core.rule import Each, First, Rule
 from service.core.statement import Fact
 
 ONCE = "once per {}: already counted for an earlier statement"
@@ -102,9 +103,18 @@ def advance(setting: Setting, state: State, match: Match, repeated: bool = False
             refusals.append(Refusal(match.learner, rule.name, match.statement, clause))
         else:
             awards.append(_award(rule, match, one, paid))
-    if not earned and not setting.alive(match.happened):
-        refusals.append(Refusal(match.learner, rule.name, match.statement, OUTSIDE))
+    refused = None if earned else _refused_by_kind(setting, state.kind, match)
+    if refused:
+        refusals.append(Refusal(match.learner, rule.name, match.statement, refused))
     return Step(State(kind_state, used), tuple(awards), tuple(refusals))
+
+
+def _refused_by_kind(setting: Setting, before: Any, match: Match) -> str | None:
+    """Why a match earned nothing, where there is more to say than that it counts."""
+    if not setting.alive(match.happened):
+        return OUTSIDE
+    refusal = REFUSALS.get(type(setting.rule.kind))
+    return refusal(setting, before, match) if refusal else None
 
 
 def _award(rule: Rule, match: Match, earned: kinds.Earned, paid: limits.Paid) -> Award:
@@ -145,16 +155,40 @@ def evaluate(rules: Sequence[Rule], facts: Iterable[Fact], people: People, now: 
             outcome.refusals.extend(_refused(matcher, fact, cast))
             for match in matcher.matches(fact, cast, people):
                 groups.setdefault((places[id(matcher)], match.learner), []).append(match)
-    for (place, learner), matches in sorted(groups.items()):
-        _fold_into(outcome, matchers[place], learner, matches, people, now)
+    steps = {
+        (place, learner): fold(setting(matchers[place].rule, matchers[place].zone(people, learner)), matches)
+        for (place, learner), matches in sorted(groups.items())
+    }
+    for (place, learner), step in raced(steps, {place: matcher.rule for place, matcher in enumerate(matchers)}).items():
+        _tell(outcome, matchers[place], learner, step, groups[place, learner], people, now)
     return outcome
 
 
-def _fold_into(
-    outcome: Outcome, matcher: Matcher, learner: int, matches: list[Match], people: People, now: datetime
+def raced(steps: Mapping[tuple[int, int], Step], rules: Mapping[int, Rule]) -> dict[tuple[int, int], Step]:
+    """What the steps of (rule, learner) come to where `first` lets only some of the learners receive."""
+    entries: dict[int, list[tuple[int, Any]]] = {}
+    for (number, learner), step in steps.items():
+        if isinstance(rules[number].kind, First) and step.state.kind is not None:
+            entries.setdefault(number, []).append((learner, step.state.kind))
+    among = {number: race(rules[number].kind, found) for number, found in entries.items()}  # type: ignore[arg-type]
+    return {
+        group: step if group[0] not in among or group[1] in among[group[0]] else outrun(rules[group[0]], step)
+        for group, step in steps.items()
+    }
+
+
+def outrun(rule: Rule, step: Step) -> Step:
+    """The step of a learner whom others were ahead of."""
+    assert isinstance(rule.kind, First)
+    because = f"not among the {told(rule.kind)}"
+    lost = (Refusal(award.learner, rule.name, award.statements[-1], because) for award in step.awards)
+    return Step(step.state, (), (*step.refusals, *lost))
+
+
+def _tell(
+    outcome: Outcome, matcher: Matcher, learner: int, step: Step, matches: list[Match], people: People, now: datetime
 ) -> None:
     group = setting(matcher.rule, matcher.zone(people, learner))
-    step = fold(group, matches)
     outcome.awards.extend(step.awards if matcher.rule.status != "trial" else ())
     outcome.refusals.extend(step.refusals)
     latest = max(match.happened for match in matches)

@@ -17,33 +17,25 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from service.core import windows
+from service.core import attempts, sequences, sums, windows
 from service.core.matching import Match
-from service.core.rule import Count, Duration, Each, Forgive, Grant, Kind, Rule, Streak
+from service.core.rule import (
+    Best,
+    Count,
+    Duration,
+    Each,
+    First,
+    Forgive,
+    Grant,
+    Kind,
+    Rule,
+    Steps,
+    Streak,
+    Sum,
+)
+from service.core.setting import Earned, Fold, Setting, plain
 
-
-class Setting(Struct, frozen=True):
-    """A rule as it applies to one learner: the zone of their days, and the rule's life [start, end) in UTC."""
-
-    rule: Rule
-    zone: ZoneInfo
-    start: datetime
-    end: datetime
-
-    def alive(self, moment: datetime) -> bool:
-        return self.start <= moment < self.end
-
-
-class Earned(Struct, frozen=True):
-    """What one match earned before limits: the award's key, what it gives, and the statements it stands on."""
-
-    key: str
-    grant: Grant
-    statements: tuple[UUID, ...]
-    reason: str | None = None
-
-
-Fold = Callable[[Setting, Any, Match], tuple[Any, tuple[Earned, ...]]]
+__all__ = ["KINDS", "REFUSALS", "Earned", "Fold", "Setting", "progress"]
 
 
 def each(setting: Setting, state: None, match: Match) -> tuple[None, tuple[Earned, ...]]:
@@ -106,15 +98,11 @@ def _targets(rule: Rule) -> tuple[int, ...]:
     return (rule.kind.reach,) if rule.kind.reach else tuple(grant.at or 1 for grant in rule.give)
 
 
-CLIPPED = timedelta(days=4)
-"""A month before 31 March begins earlier than one before 29 March: so long may a match outside come inside again."""
-
-
 def _counted(kept: tuple[Counted, ...], new: Counted, kind: Count, zone: ZoneInfo) -> tuple[Counted, ...]:
     """The matches that count now or may count later."""
     if kind.different is not None:
         kept = tuple(one for one in kept if one.value != new.value)
-    return (*_inside(kept, new.happened, kind, zone, CLIPPED), new)
+    return (*_inside(kept, new.happened, kind, zone, windows.CLIPPED), new)
 
 
 def _inside(
@@ -224,8 +212,37 @@ KINDS: dict[type[Kind], tuple[Fold, Any]] = {
     Each: (each, type(None)),
     Count: (count, CountState | None),
     Streak: (streak, StreakState | None),
+    Sum: (sums.total, sums.SumState | None),
+    Steps: (sequences.sequence, sequences.SequenceState | None),
+    Best: (attempts.best, attempts.BestState | None),
+    First: (attempts.enter, attempts.Entry | None),
 }
 """For each kind its fold, and the type of its state."""
+
+
+def _no_amount(setting: Setting, state: Any, match: Match) -> str | None:
+    of = getattr(setting.rule.kind, "of", "").replace("_", " ")
+    return f"no {of}: the statement has none" if match.amount is None else None
+
+
+def _no_better(setting: Setting, state: Any, match: Match) -> str | None:
+    return (
+        _no_amount(setting, state, match) or f"no better than the best so far: {plain(attempts.so_far(state, match))}"
+    )
+
+
+def _not_entered(setting: Setting, state: Any, match: Match) -> str | None:
+    assert isinstance(setting.rule.kind, First)
+    late = f"late: came in more than {setting.rule.kind.settle} after it happened"
+    return late if match.late else "counted already: a learner is among the first only once"
+
+
+REFUSALS: dict[type[Kind], Callable[[Setting, Any, Match], str | None]] = {
+    Sum: _no_amount,
+    Best: _no_better,
+    First: _not_entered,
+}
+"""Why a match inside the life earned nothing, by (setting, state before it, match), for kinds that can tell."""
 
 
 def progress(setting: Setting, state: Any, now: datetime) -> tuple[int, int] | None:
@@ -237,6 +254,10 @@ def progress(setting: Setting, state: Any, now: datetime) -> tuple[int, int] | N
         return _streak_progress(rule, rule.kind, setting.zone, state, now)
     if isinstance(rule.kind, Streak):
         return 0, rule.give[0].at or 1
+    if isinstance(rule.kind, Sum):
+        return sums.progress(setting, state, now)
+    if isinstance(rule.kind, Steps):
+        return sequences.progress(setting, state, now)
     return None
 
 

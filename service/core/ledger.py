@@ -43,11 +43,11 @@ class Difference(NamedTuple):
 
 def differences(booked: Mapping[Line, Booked], awards: Iterable[Award]) -> list[Difference]:
     """What has to be added to `booked`, the lines of one rule and learner, so that it says what `awards` say."""
-    wanted = {
-        Line(award.key, award.happened, unit): (amount, award)
-        for award in awards
-        for unit, amount in award.amounts.items()
-    }
+    wanted: dict[Line, tuple[int, Award]] = {}
+    for award in awards:
+        for unit, amount in award.amounts.items():
+            line = Line(award.key, award.happened, unit)
+            wanted[line] = (wanted.get(line, (0, award))[0] + amount, award)
     missing = [_towards(line, amount, award, booked.get(line)) for line, (amount, award) in wanted.items()]
     surplus = [_taken_back(line, have) for line, have in booked.items() if have.amount and line not in wanted]
     return sorted(

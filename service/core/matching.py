@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,10 +18,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Struct
 
+from service.core import durations, windows
 from service.core import rule as rules
-from service.core import windows
 from service.core.rule import Condition, Role, Rule
-from service.core.statement import Activity, Fact, Statement, identifier, members
+from service.core.statement import Activity, Fact, Score, Statement, identifier, members
 
 LONGEST_VALUE = 100
 """Characters of a value that is kept in a state."""
@@ -42,8 +43,10 @@ class Match(Struct, frozen=True):
     """A statement that fulfils a rule's `when`, for one recipient, with what the fold needs of it.
 
     once: digest of the `once_per` values, None without `once_per`.
-    different: the value that `count … different` compares.
+    different: the value that `count … different` compares, or the object of `best`.
     counterparts: one key for each limit with `from_each`, in the order of the limits.
+    amount: what `sum` adds or `best` compares. steps: which steps of `sequence` it fulfils.
+    place, late: for `first`, the recipient's place among those of the statement, and whether it came in too late.
     """
 
     learner: int
@@ -52,6 +55,10 @@ class Match(Struct, frozen=True):
     once: bytes | None = None
     different: str | None = None
     counterparts: tuple[str, ...] = ()
+    amount: Decimal | None = None
+    steps: tuple[int, ...] = ()
+    place: int = 0
+    late: bool = False
 
 
 # --- who takes part -----------------------------------------------------------------------------------------------
@@ -177,6 +184,30 @@ PREDICATES: dict[type[Condition], Callable[..., Predicate]] = {
 }
 
 
+# --- amounts ------------------------------------------------------------------------------------------------------
+
+LARGEST = Decimal(10**9)
+"""A raw score or a duration beyond it is none; xAPI knows no scaled score beyond 1 (Data 2.4.5.1)."""
+
+
+def _amount(number: object, largest: Decimal) -> Decimal | None:
+    """The number exactly as it is written."""
+    found = Decimal(str(number)) if number is not None else None
+    return found if found is not None and abs(found) <= largest else None
+
+
+def _score(fact: Fact) -> Score:
+    return (fact.statement.result and fact.statement.result.score) or Score()
+
+
+AMOUNTS: dict[str, Callable[[Fact], Decimal | None]] = {
+    "score": lambda f: _amount(_score(f).scaled, Decimal(1)),
+    "raw_score": lambda f: _amount(_score(f).raw, LARGEST),
+    "duration": lambda f: _amount(durations.seconds(f.statement.result and f.statement.result.duration), LARGEST),
+}
+"""What `sum` adds and `best` compares; a duration in seconds."""
+
+
 # --- one rule, ready to run --------------------------------------------------------------------------------------
 
 
@@ -188,11 +219,21 @@ class Matcher:
         self.when = tuple(PREDICATES[type(condition)](condition) for condition in rule.when)
         self.unless = tuple(_Exception(conditions) for conditions in rule.unless)
         self.from_each = tuple(limit.from_each for limit in rule.limits if limit.from_each)
-        self.different = getattr(rule.kind, "different", None)
+        self.different = getattr(rule.kind, "different", None) or getattr(rule.kind, "per", None)
+        self.amount = AMOUNTS.get(getattr(rule.kind, "of", ""))
+        self.settle = getattr(rule.kind, "settle", None)
+        self.steps = tuple(
+            tuple(PREDICATES[type(condition)](condition) for condition in step)
+            for step in getattr(rule.kind, "steps", ())
+        )
 
     def fulfilled_by(self, fact: Fact) -> bool:
-        """True when every condition of `when` holds."""
-        return all(holds(fact) for holds in self.when)
+        """True when every condition of `when` holds, and in a sequence those of a step."""
+        return all(holds(fact) for holds in self.when) and (not self.steps or bool(self.steps_of(fact)))
+
+    def steps_of(self, fact: Fact) -> tuple[int, ...]:
+        """The steps of a sequence that this statement fulfils."""
+        return tuple(place for place, step in enumerate(self.steps) if all(holds(fact) for holds in step))
 
     def refusal(self, fact: Fact, cast: Cast, learner: int) -> str | None:
         """The exception of `unless` that keeps this recipient from matching, in words; None if there is none."""
@@ -208,7 +249,18 @@ class Matcher:
         counterparts = tuple(
             _brief(_value(role, fact, cast, self.rule.to, learner, zone)) or "" for role in self.from_each
         )
-        return Match(learner, fact.happened, fact.id, once if self.rule.once_per else None, different, counterparts)
+        return Match(
+            learner,
+            fact.happened,
+            fact.id,
+            once if self.rule.once_per else None,
+            different,
+            counterparts,
+            self.amount(fact) if self.amount else None,
+            self.steps_of(fact),
+            cast[self.rule.to].index(learner) if isinstance(self.rule.kind, rules.First) else 0,
+            self.settle is not None and fact.happened < windows.before(fact.received, self.settle, zone),
+        )
 
     def matches(self, fact: Fact, cast: Cast, people: People) -> Iterator[Match]:
         """One match for each recipient, where the statement fulfils the rule."""
@@ -277,8 +329,9 @@ class Index:
     def __init__(self, matchers: Iterable[Matcher]) -> None:
         self._verbs: dict[str, _Drawer] = {}
         for matcher in matchers:
-            for verb in dict.fromkeys(_exact(matcher.rule, "verb")):
-                self._verbs.setdefault(verb, _Drawer()).file(matcher)
+            for when in _filed_by(matcher.rule):
+                for verb in dict.fromkeys(_exact(when, "verb")):
+                    self._verbs.setdefault(verb, _Drawer()).file(matcher, when)
 
     def candidates(self, statement: Statement) -> list[Matcher]:
         """The rules that this statement may fulfil, each once."""
@@ -294,8 +347,7 @@ class Index:
             for key, index in drawer.lists.items():
                 for carried in LISTS[key](statement):
                     found += index.get(carried, ())
-            return list(dict.fromkeys(found))
-        return found
+        return list(dict.fromkeys(found)) if drawer.lists or drawer.steps else found
 
 
 class _Drawer:
@@ -306,16 +358,18 @@ class _Drawer:
         self.lists: dict[str, dict[str, list[Matcher]]] = {}
         self.types: dict[str, list[Matcher]] = {}
         self.rest: list[Matcher] = []
+        self.steps = False
+        """Whether a rule may be filed here more than once."""
 
-    def file(self, matcher: Matcher) -> None:
-        rule = matcher.rule
-        if objects := _exact(rule, "object"):
+    def file(self, matcher: Matcher, when: Sequence[Condition]) -> None:
+        self.steps = self.steps or bool(matcher.steps)
+        if objects := _exact(when, "object"):
             _put(self.objects, objects, matcher)
-        elif part_of := _carried(rule, "part_of"):
+        elif part_of := _carried(when, "part_of"):
             _put(self.lists.setdefault("part_of", {}), part_of, matcher)
-        elif tags := _carried(rule, "tagged"):
+        elif tags := _carried(when, "tagged"):
             _put(self.lists.setdefault("tagged", {}), tags, matcher)
-        elif types := _exact(rule, "type"):
+        elif types := _exact(when, "type"):
             _put(self.types, types, matcher)
         else:
             self.rest.append(matcher)
@@ -326,16 +380,23 @@ def _put(index: dict[str, list[Matcher]], keys: Iterable[str], matcher: Matcher)
         index.setdefault(key, []).append(matcher)
 
 
-def _exact(rule: Rule, key: str) -> tuple[str, ...]:
-    """The texts of which a statement must have one, when the rule names them exactly."""
-    for condition in rule.when:
+def _filed_by(rule: Rule) -> Iterable[tuple[Condition, ...]]:
+    """Conditions of which a statement must fulfil all: `when`, or each step of a sequence that has none."""
+    if not rule.when and isinstance(rule.kind, rules.Steps):
+        return rule.kind.steps
+    return (rule.when,)
+
+
+def _exact(when: Iterable[Condition], key: str) -> tuple[str, ...]:
+    """The texts of which a statement must have one, when the conditions name them exactly."""
+    for condition in when:
         if isinstance(condition, rules.Among) and condition.key == key and not condition.starts_with:
             return condition.any_of
     return ()
 
 
-def _carried(rule: Rule, key: str) -> tuple[str, ...]:
-    for condition in rule.when:
+def _carried(when: Iterable[Condition], key: str) -> tuple[str, ...]:
+    for condition in when:
         if isinstance(condition, rules.Carries) and condition.key == key:
             return condition.any_of or (condition.all_of[0] if condition.all_of else ())
     return ()

@@ -8,7 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from service.core import achievement_document, cases, conditions, documents, expectations, rule_document, shorthand
+from service.core import (
+    achievement_document,
+    cases,
+    conditions,
+    documents,
+    expectations,
+    kind_document,
+    rule_document,
+    shorthand,
+)
 from service.core.forms import Schema, Table
 from service.core.language import KINDS
 
@@ -16,9 +25,13 @@ TABLES: Mapping[str, Table] = {
     "rule": rule_document.RULE,
     "when": conditions.WHEN,
     "unless": {"same": conditions.UNLESS["same"]},
-    "count": rule_document.COUNT,
-    "streak": rule_document.STREAK,
-    "forgive": rule_document.FORGIVE,
+    "count": kind_document.COUNT,
+    "sum": kind_document.SUM,
+    "streak": kind_document.STREAK,
+    "forgive": kind_document.FORGIVE,
+    "sequence": kind_document.SEQUENCE,
+    "first": kind_document.FIRST,
+    "best": kind_document.BEST,
     "give": rule_document.GIVE,
     "tier": {name: key for name, key in rule_document.TIER.items() if name not in rule_document.GIVE},
     "limit": rule_document.LIMIT,

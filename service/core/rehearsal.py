@@ -20,7 +20,7 @@ from service.core.evaluate import Outcome, evaluate
 from service.core.language import Documents
 from service.core.misses import Miss, Result
 from service.core.places import Place
-from service.core.rule import Condition, Count, Each, Names, Rule, Same, Streak
+from service.core.rule import Condition, Count, Each, Names, Rule, Same, Steps, Streak
 from service.core.shorthand import Person
 from service.core.statement import Fact
 
@@ -181,19 +181,30 @@ _PLAIN: tuple[tuple[str, str, Any], ...] = (
 )
 
 
+_OF_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("different", "within", "calendar", "forgive", "settle")),
+    "repeat": False,
+}
+"""The parts of kinds that can be left out, with what stands for them then."""
+
+
 def _of_kind(rule: Rule) -> Iterator[Clause]:
     kind = rule.kind
     if isinstance(kind, Each):
         return
-    if isinstance(kind, Count) and kind.reach:
-        yield Clause("count", replace(rule, kind=Each()))
-    name = "count" if isinstance(kind, Count) else "streak"
-    defaults: dict[str, Any] = {"different": None, "within": None, "calendar": None, "repeat": False, "forgive": None}
+    name = str(kind.__struct_config__.tag)
+    tiers = isinstance(kind, Streak) or (isinstance(kind, Count) and kind.reach is None)
+    if not tiers and not isinstance(kind, Steps):
+        yield Clause(name, replace(rule, kind=Each()))
     for part, value in asdict(kind).items():
-        if part in defaults and value != defaults[part]:
-            without = replace(rule, kind=replace(kind, **{part: defaults[part]}))
+        if part in _OF_KINDS and value != _OF_KINDS[part]:
+            without = replace(rule, kind=replace(kind, **{part: _OF_KINDS[part]}))
             yield Clause(f"{name}: {'within' if part == 'calendar' else part}", without)
-    if isinstance(kind, Streak) or kind.reach is None:
+    if isinstance(kind, Steps):
+        for place in range(len(kind.steps)):
+            without = replace(rule, kind=replace(kind, steps=_but(kind.steps, place)))
+            yield Clause(f"sequence: step {place + 1}", without)
+    if tiers:
         yield from _tiers(rule)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
@@ -29,6 +30,15 @@ class Duration(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.unit if self.amount != 1 else self.unit[:-1]}"
+
+    @property
+    def seconds(self) -> int:
+        """The length of a duration that is no months or years."""
+        return self.amount * SECONDS[self.unit]
+
+
+SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
+"""The units that have the same length everywhere, in seconds."""
 
 
 # --- conditions -------------------------------------------------------------------------------------------------
@@ -122,7 +132,43 @@ class Streak(Struct, frozen=True, tag="streak"):
     forgive: Forgive | None = None
 
 
-Kind = Each | Count | Streak
+Amount = Literal["score", "raw_score", "duration"]
+"""What `sum` and `best` take of a statement."""
+
+
+class Sum(Struct, frozen=True, tag="sum"):
+    """The match gives at which the total reaches `reach`, a number or a length of time."""
+
+    of: Amount
+    reach: Decimal | Duration
+    within: Duration | None = None
+    calendar: Period | None = None
+    repeat: bool = False
+
+
+class Steps(Struct, frozen=True, tag="sequence"):
+    """The match gives that is the last of the steps, when the others came before it in their order."""
+
+    steps: tuple[tuple[Condition, ...], ...]
+    within: Duration | None = None
+    repeat: bool = False
+
+
+class First(Struct, frozen=True, tag="first"):
+    """The first so many learners receive; what comes in later than `settle` after it happened does not compete."""
+
+    learners: int
+    settle: Duration | None = None
+
+
+class Best(Struct, frozen=True, tag="best"):
+    """The best score at each object is worth that part of the points."""
+
+    of: Literal["score", "raw_score"] = "score"
+    per: Literal["object"] = "object"
+
+
+Kind = Each | Count | Sum | Streak | Steps | First | Best
 
 
 class Grant(Struct, frozen=True):

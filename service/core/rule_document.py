@@ -8,117 +8,15 @@ from typing import Any
 from service.core import scalars
 from service.core.conditions import ROLES, UNLESS_FORM, WHEN_FORM
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
-from service.core.places import Items, Node, Pairs, Scalar
-from service.core.rule import Count, Duration, Each, Forgive, Grant, Limit, Rule, Streak
+from service.core.kind_document import KINDS, LONGEST_COUNT, PER, VALUES
+from service.core.places import Items, Node, Pairs
+from service.core.rule import Count, Each, Grant, Limit, Rule
 from service.core.scalars import DURATION, TIME_ZONE, TRUTH
 
 MOST_POINTS = 1_000_000
 HIGHEST_CAP = 10**12
-LONGEST_COUNT = 10_000
-PERIODS = ("day", "week", "month", "quarter", "year", "ever")
-VALUES = (
-    *("object", "actor", "instructor", "team", "registration", "day", "week", "month", "quarter", "year"),
-    *("verb", "type", "source", "capture", "platform", "language"),
-)
-"""What `once_per` and `different` may compare."""
 
 CURRENCY = scalars.slug("points")
-PER = scalars.one_of(*PERIODS)
-
-
-# --- how matches become awards ------------------------------------------------------------------------------------
-
-
-def _each(reading: Reading, node: Node, name: str) -> Each | None:
-    if (isinstance(node, Scalar) and (node.empty or node.text == "true")) or (
-        isinstance(node, Pairs) and not node.pairs
-    ):
-        return Each()
-    expected(reading, node, name, EACH)
-    return None
-
-
-EACH: Form[Each] = Form(
-    "nothing more", "{}", {"anyOf": [{"type": "object", "maxProperties": 0}, {"enum": [True, None]}]}, _each
-)
-
-_CALENDAR: Table = {"calendar": Key(PER, "the match's own day, week, month, …", required=True)}
-_IN_CALENDAR: Form[str] = mapping('"within"', "{calendar: month}", _CALENDAR, lambda found: found["calendar"])
-WITHIN = either(
-    "a duration, or {calendar: month}",
-    "90 days",
-    lambda node: _IN_CALENDAR if isinstance(node, Pairs) else DURATION,
-    DURATION,
-    _IN_CALENDAR,
-)
-
-COUNT: Table = {
-    "reach": Key(scalars.whole(1, LONGEST_COUNT, 5), "the match that gives; left out when `give` is a list of tiers"),
-    "different": Key(scalars.one_of(*VALUES), "matches with the same value count as one, the latest"),
-    "within": Key(WITHIN, "only matches in this window count: back from the latest match, or its own calendar period"),
-    "repeat": Key(TRUTH, "start over after each award, using every match once; default false"),
-}
-
-
-def _make_count(found: dict[str, Any]) -> Count:
-    within = found.pop("within", None)
-    if isinstance(within, Duration):
-        return Count(**found, within=within)
-    return Count(**found, calendar=within)
-
-
-FORGIVE: Table = {
-    "missed": Key(scalars.whole(1, 1000, 1), "so many missed periods break nothing", required=True),
-    "per": Key(PER, "in each of these, which are longer than `every`", required=True),
-}
-MOST_WITHIN = {
-    "day": {"week": 7, "month": 31, "quarter": 92, "year": 366},
-    "week": {"month": 5, "quarter": 14, "year": 53},
-    "month": {"quarter": 3, "year": 12},
-    "quarter": {"year": 4},
-}
-"""How many periods begin in a longer one, at most."""
-
-
-def _check_streak(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
-    """A streak must be able to break: otherwise a gap of any length would be forgiven, period by period."""
-    written, every, forgive = node.get("forgive"), found.get("every"), found.get("forgive")
-    if not isinstance(written, Pairs) or every is None or forgive is None:
-        return
-    if PERIODS.index(forgive.per) <= PERIODS.index(every):
-        longer = PERIODS[PERIODS.index(every) + 1]
-        reading.error(
-            written.get("per") or written,
-            f"A {forgive.per} is not longer than the {every} that is missed: "
-            f"write a longer period, like per: {longer}.",
-        )
-    elif forgive.missed >= (most := MOST_WITHIN.get(every, {}).get(forgive.per, forgive.missed + 1)):
-        reading.error(
-            written.get("missed") or written,
-            f"No {forgive.per} has more than {most} {every}s, so this streak would never break: "
-            f"write a number below {most}.",
-        )
-
-
-STREAK: Table = {
-    "every": Key(scalars.one_of(*PERIODS[:-1], example="week"), "the periods that follow each other", required=True),
-    "forgive": Key(
-        mapping('"forgive"', "{missed: 1, per: quarter}", FORGIVE, lambda f: Forgive(**f)), "misses allowed"
-    ),
-}
-KINDS: Table = {
-    "each": Key(EACH, "every match gives (this is the default)"),
-    "count": Key(mapping('"count"', "{reach: 5}", COUNT, _make_count), "so many matches give"),
-    "streak": Key(
-        mapping('"streak"', "{every: week}", STREAK, lambda found: Streak(**found), _check_streak),
-        "periods in a row with at least one match; `give` is a list of tiers",
-    ),
-    **{
-        kind: Key(EACH, "", refused="is not known yet: this version of Plaudit has each, count and streak.")
-        for kind in ("sum", "sequence", "first", "best", "needs")
-    },
-}
-"""At most one of these; `each` where there is none."""
 
 
 # --- what is given ------------------------------------------------------------------------------------------------
@@ -248,7 +146,7 @@ RULE: Table = {
     "from": Key(scalars.day(), "the first day of the rule's life, in its time zone"),
     "until": Key(scalars.day("2026-12-31"), "the last day of the rule's life"),
     "time_zone": Key(TIME_ZONE, "for days, weeks and months; default the learner's own, then the service's"),
-    "when": Key(WHEN_FORM, "the conditions; all must hold", required=True),
+    "when": Key(WHEN_FORM, "the conditions; all must hold. Required, but for a `sequence`"),
     "unless": Key(UNLESS_FORM, "a list of conditions; none may hold"),
     "to": Key(
         scalars.one_of(*ROLES),
@@ -273,6 +171,7 @@ RENAMED = {"rule": "name", "from": "first_day", "until": "last_day", "limit": "l
 
 def _check_rule(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     _check_life(reading, node, found)
+    _check_when(reading, node)
     _check_kind(reading, node, found)
     _check_limits(reading, node, found)
     for tag in found.get("tags", ()):
@@ -292,6 +191,11 @@ def _check_life(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
                 reading.error(node, f'"{name}" is missing: learners read it, so a live rule needs it, like {example}.')
 
 
+def _check_when(reading: Reading, node: Pairs) -> None:
+    if not node.get("when") and not node.get("sequence") and node.get("needs") is None:
+        reading.error(node, f'"when" is missing: a rule needs it, like when: {WHEN_FORM.example}.')
+
+
 def _check_kind(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     kinds = [key for key, _ in node.pairs if key.text in KINDS]
     for extra in kinds[1:]:
@@ -306,6 +210,14 @@ def _check_kind(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
         reading.error(give, "A streak gives in tiers: write a list, like give: [{at: 4, points: 20}].")
     elif kind == "count" and isinstance(value := found.get("count"), Count) and value.reach is None:
         reading.error(kinds[0], '"reach" is missing: write how many matches give, like count: {reach: 5}.')
+    elif kind == "best":
+        _check_best(reading, give, found)
+
+
+def _check_best(reading: Reading, give: Node, found: dict[str, Any]) -> None:
+    """What a best score is worth is a part of the points; a badge has no parts."""
+    if any(grant.badge or grant.micro_credential or not grant.points for grant in found.get("give", ())):
+        reading.error(give, "The best score gives a part of the points and no badge: write give: {points: 100}.")
 
 
 def _check_tiers(reading: Reading, node: Pairs, give: Items, kind: str, found: dict[str, Any]) -> None:
@@ -361,7 +273,10 @@ def _currencies(found: dict[str, Any]) -> Iterator[str]:
 
 def _make_rule(found: dict[str, Any]) -> Rule:
     kind = next((found.pop(name) for name in KINDS if name in found), Each())
+    found.setdefault("when", ())
     return Rule(kind=kind, **{RENAMED.get(name, name): value for name, value in found.items()})
 
 
-RULE_FORM = mapping("a rule", "{}", RULE, _make_rule, _check_rule)
+_FORM = mapping("a rule", "{}", RULE, _make_rule, _check_rule)
+_STARTS = {"anyOf": [{"required": ["when"]}, {"required": ["sequence"]}]}
+RULE_FORM = Form(_FORM.words, _FORM.example, _FORM.schema | _STARTS, _FORM.read, RULE)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from service.core.forms import MOST_HINTS, NUMBER, Form, Reading, Schema, expected
 from service.core.places import Node, Pairs, Scalar, listed, shown
-from service.core.rule import Duration, Text
+from service.core.rule import SECONDS, Duration, Text
 from service.core.vocabulary import Section, Vocabulary
 
 T = TypeVar("T")
@@ -131,6 +131,12 @@ DURATION = scalar(
     {"type": "string", "pattern": r"^[0-9]+ (second|minute|hour|day|week|month|year)s?$"},
     _duration,
 )
+
+
+def length(node: Scalar) -> Duration | None:
+    """A duration that is as long everywhere: not one of months or years."""
+    found = _duration(node)
+    return found if found is not None and found.unit in SECONDS else None
 
 
 def slug(example: str) -> Form[str]:

@@ -102,6 +102,8 @@ class Result(Struct, frozen=True):
     score: Score | None = None
     success: bool | None = None
     completion: bool | None = None
+    duration: Any = None
+    response: Any = None
 
 
 class ContextActivities(Struct, frozen=True):
@@ -160,13 +162,18 @@ class Statement(Struct, frozen=True):
 
 
 class Fact(Struct, frozen=True):
-    """A statement with what intake knows of it. `happened` is event time, never later than it was received."""
+    """A statement with what intake knows of it. `happened` is event time, never later than it was received.
+
+    raw: the whole statement as it came, for what is looked up in it by path.
+    """
 
     id: UUID
     happened: datetime
     source: str
     capture: str
     statement: Statement
+    received: datetime
+    raw: bytes = b""
 
 
 class _Misnamed(Statement, frozen=True):
@@ -200,13 +207,13 @@ def read(raw: bytes, received: datetime, source: str = "default", capture: str =
     check(statement)
     happened = _happened(statement, received)
     own = statement.id or uuid5(NAMESPACE_URL, f"{source} {fingerprint(raw).hex()} {statement.timestamp}")
-    return Fact(own, happened, source, capture, statement)
+    return Fact(own, happened, source, capture, statement, received, raw)
 
 
 def read_again(raw: bytes, own: UUID, received: datetime, source: str, capture: str) -> Fact:
     """A statement that has been read before and was found usable, as a fact under the id that it was stored with."""
     statement = _without_nobody(_decode(raw))
-    return Fact(own, _happened(statement, received), source, capture, statement)
+    return Fact(own, _happened(statement, received), source, capture, statement, received, raw)
 
 
 def _happened(statement: Statement, received: datetime) -> datetime:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.core.rule import Duration
+from service.core.rule import SECONDS, Duration
 
 
 class Window(NamedTuple):
@@ -127,15 +127,12 @@ def _utc(local: datetime) -> datetime:
         return local.replace(tzinfo=UTC)
 
 
-_FIXED = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
-
-
 def before(moment: datetime, duration: Duration, zone: ZoneInfo) -> datetime:
     """`moment` minus `duration`: elapsed time up to weeks, the calendar of `zone` for months and years.
 
     A day that the month does not have is clipped to the month's end.
     """
-    seconds = _FIXED.get(duration.unit)
+    seconds = SECONDS.get(duration.unit)
     if seconds is not None:
         return _shifted(moment, timedelta(seconds=seconds * min(duration.amount, 10**12 // seconds)))
     months = duration.amount * (12 if duration.unit == "years" else 1)
@@ -146,6 +143,10 @@ def before(moment: datetime, duration: Duration, zone: ZoneInfo) -> datetime:
     year, month = divmod(target, 12)
     day = min(local.day, _days_in_month(year, month + 1))
     return _utc(local.replace(year=year, month=month + 1, day=day, fold=0))
+
+
+CLIPPED = timedelta(days=4)
+"""A month before 31 March begins earlier than one before 29 March: so long may a match outside come inside again."""
 
 
 def _shifted(moment: datetime, back: timedelta) -> datetime:

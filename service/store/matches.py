@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from service.core.matching import Match
 from service.store.engine import Driver
@@ -23,8 +26,20 @@ class Found(NamedTuple):
     match: Match
 
 
+class Detail(Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What a fold needs of a statement."""
+
+    different: str | None = None
+    counterparts: tuple[str, ...] = ()
+    amount: Decimal | None = None
+    steps: tuple[int, ...] = ()
+    place: int = 0
+    late: bool = False
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[str | None, tuple[str, ...]]).decode
+_decode = msgspec.msgpack.Decoder(Detail).decode
+NOTHING = Detail()
 
 INSERT = """
 INSERT INTO {table} (rule, learner, happened, statement, once, detail)
@@ -48,9 +63,8 @@ def add(connection: Driver, found: Sequence[Found], table: LiteralString = "matc
 
 
 def _detail(match: Match) -> bytes | None:
-    if match.different is None and not match.counterparts:
-        return None
-    return _encode((match.different, match.counterparts))
+    detail = Detail(match.different, match.counterparts, match.amount, match.steps, match.place, match.late)
+    return None if detail == NOTHING else _encode(detail)
 
 
 def remove(connection: Driver, found: Sequence[Found]) -> set[tuple[int, int, UUID]]:
@@ -88,8 +102,7 @@ def of_groups(connection: Driver, groups: Sequence[Group]) -> dict[Group, list[M
 
 def from_row(learner: int, happened: datetime, statement: UUID, once: bytes | None, detail: bytes | None) -> Match:
     """A match from the columns of its row."""
-    different, counterparts = _decode(detail) if detail is not None else (None, ())
-    return Match(learner, happened, statement, once, different, counterparts)
+    return Match(learner, happened, statement, once, *astuple(_decode(detail) if detail is not None else NOTHING))
 
 
 def used_once(connection: Driver, found: Iterable[Found]) -> set[tuple[int, int, bytes]]:

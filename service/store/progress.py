@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from service.core import evaluate, kinds, windows
-from service.core.rule import Count, Rule
+from service.core.rule import Count, Rule, Sum
 from service.store import folds
 from service.store.engine import Driver
 
@@ -49,5 +49,5 @@ def of_learner(connection: Driver, learner: int, now: datetime) -> list[Progress
 
 
 def _period(rule: Rule, now: datetime, zone: ZoneInfo) -> str | None:
-    calendar = rule.kind.calendar if isinstance(rule.kind, Count) else None
+    calendar = rule.kind.calendar if isinstance(rule.kind, (Count, Sum)) else None
     return windows.label(calendar, windows.index(calendar, now, zone)) if calendar else None

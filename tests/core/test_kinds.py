@@ -1,18 +1,35 @@
 """How matches become awards: each kind by numbers that can be followed by hand."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 
 from service.core import kinds
 from service.core.evaluate import setting
+from service.core.kind_document import MOST_WITHIN
 from service.core.kinds import KINDS, StreakState, progress
 from service.core.matching import Match
-from service.core.rule import Forgive, Streak
-from service.core.rule_document import MOST_WITHIN
+from service.core.rule import Forgive, Streak, Sum
+from service.core.sums import MOST_NAMED
 from service.core.windows import index, zone
-from tests.written import Json, awards, days, evaluated, moment, numbered, points, refusals, rule, said
+from tests.written import (
+    COMPLETED,
+    SHARED,
+    WORDS,
+    Json,
+    awards,
+    days,
+    evaluated,
+    moment,
+    numbered,
+    points,
+    refusals,
+    rule,
+    said,
+)
 
 # --- each -------------------------------------------------------------------------------------------------------------
 
@@ -135,6 +152,204 @@ def test_what_was_reached_before_the_life_is_given_at_the_first_match_in_it_if_i
 def test_a_repeating_count_uses_nothing_before_the_life() -> None:
     late = "{count: {reach: 2, repeat: true}, from: 2026-01-05}"
     assert awards(late, days(1, 2, 3, 6, 7, 8)) == ["1 on 01-06: 10 points", "2 on 01-08: 10 points"]
+
+
+# --- sum --------------------------------------------------------------------------------------------------------------
+
+
+def scored(number: int, raw: float, **more: Any) -> Json:
+    """An attempt on this day of January 2026 that scored so much."""
+    return said(100 + number, f"2026-01-{number:02}", result={"score": {"raw": raw}}, **more)
+
+
+def lasting(number: int, duration: Any) -> Json:
+    return said(100 + number, f"2026-01-{number:02}", result={"duration": duration})
+
+
+def test_a_sum_gives_at_the_match_that_reaches_it_and_once() -> None:
+    total = "sum: {of: raw_score, reach: 10}"
+    assert awards(total, [scored(1, 4), scored(2, 5.5), scored(3, 0.5), scored(4, 40)]) == ["1 on 01-03: 10 points"]
+    assert awards(total, [scored(1, 4), scored(2, 5.9)]) == []
+
+
+def test_a_sum_is_exact() -> None:
+    assert points("sum: {of: raw_score, reach: 0.3}", [scored(1, 0.1), scored(2, 0.1), scored(3, 0.1)]) == 10
+    assert points("sum: {of: raw_score, reach: 0.7}", [scored(1, 0.35), scored(2, 0.35)]) == 10
+
+
+def test_what_is_below_zero_is_taken_off() -> None:
+    total = "sum: {of: raw_score, reach: 10}"
+    assert awards(total, [scored(1, 9), scored(2, -5), scored(3, 5), scored(4, 1)]) == ["1 on 01-04: 10 points"]
+
+
+def test_a_sum_that_repeats_starts_at_nothing_and_what_was_over_is_used_up() -> None:
+    total = "sum: {of: raw_score, reach: 10, repeat: true}"
+    assert awards(total, [scored(1, 19), scored(2, 9), scored(3, 1)]) == [
+        "1 on 01-01: 10 points",
+        "2 on 01-03: 10 points",
+    ]
+
+
+def test_a_sum_in_a_rolling_window_looks_back_and_includes_its_bound() -> None:
+    total = "sum: {of: raw_score, reach: 10, within: 2 days}"
+    assert points(total, [scored(1, 5), scored(3, 5)]) == 10
+    assert points(total, [scored(1, 5), scored(4, 5)]) == 0
+
+
+def test_a_sum_in_a_calendar_period_looks_at_that_period_only() -> None:
+    weekly = "sum: {of: raw_score, reach: 10, within: {calendar: week}, repeat: true}"
+    # 2026-01-05 is a Monday
+    statements = [scored(3, 5), scored(4, 4), scored(5, 5), scored(11, 5), scored(12, 9)]
+    assert awards(weekly, statements) == ["1 on 01-11: 10 points"]
+
+
+def test_a_sum_before_the_life_is_given_at_the_first_match_in_it_if_it_still_holds() -> None:
+    late = "{sum: {of: raw_score, reach: 10%s}, from: 2026-01-05}"
+    assert awards(late % "", [scored(1, 12), scored(9, 0)]) == ["1 on 01-09: 10 points"]
+    assert awards(late % ", within: 3 days", [scored(1, 12), scored(9, 0)]) == []
+
+
+def test_durations_are_added_up() -> None:
+    ten = "sum: {of: duration, reach: 10 hours}"
+    assert points(ten, [lasting(1, "PT9H59M"), lasting(2, "PT59.9S")]) == 0
+    assert points(ten, [lasting(1, "PT9H59M"), lasting(2, "PT60S")]) == 10
+
+
+def test_a_match_without_a_number_adds_nothing_and_says_so() -> None:
+    statements = [lasting(1, "an hour"), lasting(2, 3600), lasting(3, "PT1H")]
+    hour = "sum: {of: duration, reach: 1 hour}"
+    assert awards(hour, statements) == ["1 on 01-03: 10 points"]
+    assert refusals(hour, statements) == dict.fromkeys((101, 102), "no duration: the statement has none")
+
+
+def test_the_progress_of_a_sum_is_told_in_the_unit_of_the_rule() -> None:
+    hours = "sum: {of: duration, reach: 10 hours}"
+    assert evaluated(hours, [lasting(1, "PT3H59M")]).progress == {(1, "r"): (3, 10)}
+    assert evaluated(hours, [lasting(1, "PT30H")]).progress == {(1, "r"): (10, 10)}
+    assert evaluated("sum: {of: raw_score, reach: 50}", [scored(1, 7.9)]).progress == {(1, "r"): (7, 50)}
+
+
+def test_an_award_of_a_sum_names_the_latest_statements_that_added_something() -> None:
+    many = [said(n, f"2026-01-01T00:{n // 60:02}:{n % 60:02}", result={"score": {"raw": 1}}) for n in range(150)]
+    (award,) = evaluated("sum: {of: raw_score, reach: 150}", many).awards
+    assert award.statements == tuple(numbered(n) for n in range(50, 150))
+    assert award.reason == "150 of raw_score"
+
+
+# --- sequence ---------------------------------------------------------------------------------------------------------
+
+SEQUENCE = "{when: , sequence: {steps: [{verb: shared}, {verb: completed, type: course}, {verb: shared}]%s}}"
+
+
+def did(history: str) -> list[Json]:
+    """`s` shared, `c` completed, one a day from 1 January 2026; `.` is a day without."""
+    verbs = {"s": SHARED, "c": COMPLETED}
+    return [said(n, f"2026-01-{n:02}", verb=verbs[step]) for n, step in enumerate(history, 1) if step != "."]
+
+
+def in_order(more: str, history: str) -> list[str]:
+    return awards(SEQUENCE % more, did(history))
+
+
+def test_the_last_step_gives_when_the_others_came_before_it_in_order() -> None:
+    assert in_order("", "scs") == ["1 on 01-03: 10 points"]
+    assert in_order("", "ssccs") == ["1 on 01-05: 10 points"]
+    assert in_order("", "css") == []
+    assert in_order("", "sc") == []
+
+
+def test_one_statement_is_one_step() -> None:
+    twice = "{when: , sequence: {steps: [{verb: completed}, {verb: completed, type: course}]}}"
+    assert awards(twice, did("c")) == []
+    assert awards(twice, did("cc")) == ["1 on 01-02: 10 points"]
+
+
+def test_a_sequence_gives_once_or_repeats_and_uses_its_matches_up() -> None:
+    assert in_order("", "scscs") == ["1 on 01-03: 10 points"]
+    assert in_order(", repeat: true", "scscscs") == ["1 on 01-03: 10 points", "2 on 01-07: 10 points"]
+
+
+def test_the_steps_of_a_sequence_lie_in_the_window_from_first_to_last() -> None:
+    assert in_order(", within: 2 days", "scs") == ["1 on 01-03: 10 points"]
+    assert in_order(", within: 2 days", "sc.s") == []
+    assert in_order(", within: 2 days", "s.scs") == ["1 on 01-05: 10 points"]
+    assert in_order(", within: 3 days", "scc.scs") == ["1 on 01-07: 10 points"]
+
+
+def test_steps_before_the_life_count_and_the_last_one_gives_only_in_it() -> None:
+    late = SEQUENCE.replace("{when: ", "{from: 2026-01-04, when: ") % ""
+    assert awards(late, did("scs")) == []
+    assert awards(late, did("scss")) == ["1 on 01-04: 10 points"]
+    assert awards(late, did("sc.s")) == ["1 on 01-04: 10 points"]
+
+
+def test_when_holds_for_every_step_where_a_sequence_has_it() -> None:
+    either = "{verb: {any_of: [shared, completed]}, type: article}"
+    articles = f"{{when: {either}, sequence: {{steps: [{{verb: shared}}, {{verb: completed}}]}}}}"
+    thing = {"id": "https://example.com/a", "definition": {"type": WORDS["types"]["article"]}}
+    assert awards(articles, did("sc")) == []
+    assert awards(articles, [one | {"object": thing} for one in did("sc")]) == ["1 on 01-02: 10 points"]
+
+
+def test_the_progress_of_a_sequence_is_the_steps_done() -> None:
+    assert evaluated(SEQUENCE % "", did("cs")).progress == {(1, "r"): (1, 3)}
+    assert evaluated(SEQUENCE % "", did("sc")).progress == {(1, "r"): (2, 3)}
+    assert evaluated(SEQUENCE % "", did("scs")).progress == {(1, "r"): (3, 3)}
+    assert evaluated(SEQUENCE % ", within: 1 day", did("sc..c")).progress == {(1, "r"): (0, 3)}
+
+
+# --- best -------------------------------------------------------------------------------------------------------------
+
+BEST = "{best: {of: score, per: object}, give: {points: 10}}"
+A = "https://example.com/a"
+
+
+def attempt(number: int, scaled: float, **more: Any) -> Json:
+    return said(100 + number, f"2026-01-{number:02}", result={"score": {"scaled": scaled}}, **more)
+
+
+def test_a_better_attempt_adds_the_difference_at_its_own_time() -> None:
+    attempts = [attempt(1, 0.5), attempt(2, 0.3), attempt(3, 0.9), attempt(4, 0.9)]
+    assert awards(BEST, attempts) == [f"{A} on 01-01: 5 points", f"{A} on 01-03: 4 points"]
+    assert refusals(BEST, attempts) == {
+        102: "no better than the best so far: 0.5",
+        104: "no better than the best so far: 0.9",
+    }
+
+
+def test_the_best_is_the_same_in_any_order_of_arrival() -> None:
+    attempts = [attempt(3, 0.9), attempt(1, 0.5), attempt(2, 0.3)]
+    assert awards(BEST, attempts) == awards(BEST, attempts[::-1])
+
+
+def test_each_object_has_a_best_of_its_own() -> None:
+    assert points(BEST, [attempt(1, 0.5, thing="a"), attempt(2, 0.5, thing="b"), attempt(3, 0.7, thing="a")]) == 12
+
+
+@pytest.mark.parametrize(
+    ("scaled", "worth"), [(0.25, 3), (0.35, 4), (0.05, 1), (0.04, 0), (0.285, 3), (1, 10), (-1, 0)]
+)
+def test_half_a_point_is_rounded_up(scaled: float, worth: int) -> None:
+    assert points(BEST, [attempt(1, scaled)]) == worth
+
+
+@pytest.mark.parametrize(("scores", "worth"), [((0.14, 0.24, 0.34), 3), ((0.34,), 3), ((0.04, 0.08), 1)])
+def test_what_is_rounded_is_the_best_and_not_each_step(scores: tuple[float, ...], worth: int) -> None:
+    assert points(BEST, [attempt(n, score) for n, score in enumerate(scores, 1)]) == worth
+
+
+def test_an_attempt_outside_the_life_is_no_attempt() -> None:
+    lives = "{best: {of: score, per: object}, from: 2026-01-02}"
+    assert points(lives, [attempt(1, 0.9), attempt(2, 0.5)]) == 5
+
+
+def test_every_currency_is_worth_its_part() -> None:
+    both = "{best: {of: raw_score, per: object}, give: {points: {points: 2, coins: 1}}}"
+    assert awards(both, [scored(1, 2.5)]) == [f"{A} on 01-01: 5 points 3 coins"]
+
+
+def test_a_score_that_xapi_does_not_know_is_none() -> None:
+    assert refusals(BEST, [attempt(1, 85)]) == {101: "no score: the statement has none"}
 
 
 # --- streak -----------------------------------------------------------------------------------------------------------
@@ -282,6 +497,11 @@ def test_whoever_has_no_match_is_at_the_beginning() -> None:
         "{count: {within: 1 day}, give: [{at: 2, points: 2}, {at: 400, points: 4}]}",
         "{streak: {every: day, forgive: {missed: 1, per: week}}, give: [{at: 2, points: 2, again: true}]}",
         "{streak: {every: week, forgive: {missed: 3, per: month}}, give: [{at: 2, points: 2}]}",
+        "sum: {of: raw_score, reach: 100000}",
+        "sum: {of: duration, reach: 10 hours, within: 90 days, repeat: true}",
+        "sum: {of: score, reach: 40, within: {calendar: month}, repeat: true}",
+        "{when: , sequence: {steps: [{verb: shared}, {verb: completed}, {verb: shared}], repeat: true}}",
+        "{when: , from: 2090-01-01, sequence: {steps: [{verb: shared}, {verb: completed}, {verb: shared}]}}",
     ],
 )
 def test_a_state_does_not_grow_with_history(written: str) -> None:
@@ -289,6 +509,7 @@ def test_a_state_does_not_grow_with_history(written: str) -> None:
     fold, state, start = KINDS[type(here.rule.kind)][0], None, datetime(2020, 1, 1, tzinfo=UTC)
     for number in range(3000):
         happened = start + timedelta(hours=17 * number + number // 10 * 24)
-        match = Match(1, happened, numbered(number), None, f"https://example.com/{number % 1000}")
+        thing, amount = f"https://example.com/{number % 1000}", Decimal(number % 20) / 10
+        match = Match(1, happened, numbered(number), None, thing, (), amount, ((number % 7) % 3,))
         state, _ = fold(here, state, match)
-        assert len(msgspec.msgpack.encode(state)) < 800
+        assert len(msgspec.msgpack.encode(state)) < 800 + (60 * MOST_NAMED if isinstance(here.rule.kind, Sum) else 0)

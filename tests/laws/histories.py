@@ -13,7 +13,7 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.laws.oracle import VOIDED, Delivery, Json, World, fact, is_void
-from tests.laws.rules import plain_rules, rules
+from tests.laws.rules import KINDS, plain_rules, rules
 from tests.laws.stage import (
     ACTORS,
     ARTICLE,
@@ -56,10 +56,15 @@ DOINGS = list(
     )
 )
 """Who did what to what, and of what type that was."""
-RESULTS = [(None, None, None)] * 40 + list(
-    product([None, 0.5, 0.49, 0.8, 1, -1], [None, True, False], [None, True, False])
+RESULTS = [((None, None), None, None, None)] * 60 + list(
+    product(
+        [(None, None), (0.5, 5), (0.49, 7), (0.8, None), (1, 7.25), (-1, -2), (0.35, 0.1), (None, 0.2)],
+        [None, "PT1M", "PT89.5S", "PT1H", "P1D"],
+        [None, True, False],
+        [None, True, False],
+    )
 )
-"""Scaled score, success, completion."""
+"""Scaled and raw score, duration, success, completion."""
 CONTEXTS = list(
     product(
         TEACHERS,
@@ -108,9 +113,12 @@ def written(moment: datetime, form: int) -> str:
     return moment.astimezone(timezone(timedelta(hours=-7 if form == 2 else 5, minutes=30))).isoformat()
 
 
-def _result(score: float | None, success: bool | None, completion: bool | None) -> Json:
-    result: Json = {} if score is None else {"score": {"scaled": score}}
-    for key, value in (("success", success), ("completion", completion)):
+def _result(
+    score: tuple[float | None, float | None], duration: str | None, success: bool | None, completion: bool | None
+) -> Json:
+    numbers = {key: value for key, value in zip(("scaled", "raw"), score, strict=True) if value is not None}
+    result: Json = {"score": numbers} if numbers else {}
+    for key, value in (("duration", duration), ("success", success), ("completion", completion)):
         if value is not None:
             result[key] = value
     return result
@@ -241,7 +249,7 @@ def worlds(draw: st.DrawFn, clock: Clock) -> World:
     return World(VERBS, TYPES, TAGS, zones, draw(st.sampled_from(["UTC", clock.zone])))
 
 
-plain_scenes = st.one_of(close_scenes("each"), close_scenes("count"), close_scenes("streak"))
+plain_scenes = st.one_of([close_scenes(kind) for kind in KINDS])
 any_scenes = st.one_of(scenes(), plain_scenes)
 
 CROWD_RULES = """

@@ -7,10 +7,12 @@ the JSON says, and every question ("does this match give?") is answered by looki
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -58,6 +60,7 @@ class Fact:
 
     id: str
     happened: datetime
+    received: datetime
     statement: Json
     source: str
     capture: str
@@ -89,13 +92,24 @@ class Case:
 def awards(rules: Iterable[Json], deliveries: Sequence[Delivery], world: World) -> set[Award]:
     """Everything that everybody has earned, by all rules."""
     facts = counting(deliveries)
-    people = sorted({person for fact in facts for role in ("actor", "instructor") for person in people_in(fact, role)})
+    people = sorted({person for fact in facts for role in ROLES for person in people_in(fact, role)})
+    cases = [Case(rule, learner, world) for rule in rules for learner in people]
+    found = {(case.rule["rule"], case.learner): [f for f in facts if matches(case, f, facts)] for case in cases}
     return {
         award
-        for rule in rules
-        for learner in people
-        for award in paid(Case(rule, learner, world), [f for f in facts if matches(Case(rule, learner, world), f)])
+        for case in cases
+        if "first" not in case.rule or is_among_the_first(case, found)
+        for award in at_one_moment(paid(case, found[case.rule["rule"], case.learner]))
     }
+
+
+def at_one_moment(given: Iterable[Award]) -> list[Award]:
+    """What is given for one key at one moment is one sum, as in a ledger: two better attempts may share a second."""
+    sums: dict[tuple[str, str, str, datetime], Counter[str]] = {}
+    for award in given:
+        of = sums.setdefault((award.learner, award.rule, award.key, award.happened), Counter())
+        of.update(dict(award.amounts))
+    return [Award(*key, tuple(sorted(amounts.items()))) for key, amounts in sums.items()]
 
 
 def balances(earned: Iterable[Award]) -> dict[tuple[str, str], int]:
@@ -128,7 +142,7 @@ def is_void(statement: Json) -> bool:
 def fact(name: str, delivery: Delivery) -> Fact:
     stated = delivery.statement.get("timestamp")
     when = delivery.received if stated is None else min(moment(stated), delivery.received)
-    return Fact(name, when, delivery.statement, delivery.source, delivery.capture)
+    return Fact(name, when, delivery.received, delivery.statement, delivery.source, delivery.capture)
 
 
 def moment(text: str) -> datetime:
@@ -137,14 +151,21 @@ def moment(text: str) -> datetime:
 
 # --- who is who ----------------------------------------------------------------------------------------------------
 
+ROLES = ("actor", "instructor", "object", "team")
+
 
 def people_in(fact: Fact, role: str) -> list[str]:
-    """The learners in a role: the agent itself, or each member of a group."""
-    agent = fact.statement["actor"] if role == "actor" else fact.statement.get("context", {}).get(role)
-    if agent is None:
+    """The learners in a role."""
+    return sorted(set(as_listed(fact, role)))
+
+
+def as_listed(fact: Fact, role: str) -> list[str]:
+    """The learners in a role, in the order of the statement: the agent itself, or each member of a group."""
+    agent = fact.statement.get(role) if role in ("actor", "object") else fact.statement.get("context", {}).get(role)
+    if agent is None or (role == "object" and agent.get("objectType") not in ("Agent", "Group")):
         return []
     agents = agent.get("member", []) if agent.get("objectType") == "Group" else [agent]
-    return sorted({person for person in map(identity, agents) if person is not None})
+    return [person for person in map(identity, agents) if person is not None]
 
 
 def identity(agent: Json) -> str | None:
@@ -168,39 +189,134 @@ def seen_by(case: Case, fact: Fact, role: str) -> list[str]:
 # --- which statements match ----------------------------------------------------------------------------------------
 
 
-def matches(case: Case, fact: Fact) -> bool:
-    """Is this statement a match of the rule for this learner?"""
+def matches(case: Case, fact: Fact, facts: Sequence[Fact] = ()) -> bool:
+    """Is this statement, one of these facts, a match of the rule for this learner?"""
     return (
         case.learner in people_in(fact, case.rule.get("to", "actor"))
-        and holds(case, fact, case.rule["when"])
-        and not any(holds(case, fact, condition) for condition in case.rule.get("unless", []))
+        and fulfils(case, fact)
+        and not any(holds(case, fact, condition, facts) for condition in case.rule.get("unless", []))
     )
 
 
-def holds(case: Case, fact: Fact, conditions: Json) -> bool:
+def fulfils(case: Case, fact: Fact) -> bool:
+    """Does `when` hold, and in a sequence one of its steps?"""
+    steps = case.rule.get("sequence", {}).get("steps", [{}])
+    return holds(case, fact, case.rule.get("when", {})) and any(holds(case, fact, step) for step in steps)
+
+
+def holds(case: Case, fact: Fact, conditions: Json, facts: Sequence[Fact] = ()) -> bool:
     """Do all of these conditions hold?"""
-    return all(condition_holds(case, fact, key, wanted) for key, wanted in conditions.items())
+    return all(condition_holds(case, fact, key, wanted, facts) for key, wanted in conditions.items())
 
 
-def condition_holds(case: Case, fact: Fact, key: str, wanted: Any) -> bool:
-    statement, result, context = fact.statement, fact.statement.get("result", {}), fact.statement.get("context", {})
+def condition_holds(case: Case, fact: Fact, key: str, wanted: Any, facts: Sequence[Fact]) -> bool:
+    statement = fact.statement
     match key:
+        case "score" | "raw_score" | "duration" | "response" | "success" | "completion":
+            return result_holds(statement.get("result", {}), key, wanted)
+        case "platform" | "language" | "registration" | "attachments":
+            return text_holds(statement, key, wanted)
         case "verb" | "type" | "object" | "tagged" | "part_of":
             return one_of(wanted, texts(statement, key), words(case.world, key))
         case "source" | "capture":
             return one_of(wanted, [getattr(fact, key)], {})
-        case "score":
-            return within_bounds(wanted, result.get("score", {}).get("scaled"))
-        case "success" | "completion":
-            return key in result and result[key] is wanted
-        case "instructor":
+        case "value":
+            return any(is_value(wanted, found) for found in at_path(statement, wanted["path"])) is (
+                wanted.get("present", True)
+            )
+        case "instructor" | "team":
             agent = {"mbox": wanted} if wanted.startswith("mailto:") else {"openid": wanted}
-            present = {"present": "instructor" in context, "absent": "instructor" not in context}
-            return present.get(wanted, identity(agent) in people_in(fact, "instructor"))
+            present = {"present": bool(people_in(fact, key)), "absent": not people_in(fact, key)}
+            return present.get(wanted, identity(agent) in people_in(fact, key))
         case "same":
             one, other = (set(seen_by(case, fact, role)) for role in wanted)
             return bool(one & other)
+        case "swapped":
+            return any(is_swapped(case, fact, earlier, wanted) for earlier in facts if earlier.place < fact.place)
     raise AssertionError(f"the oracle does not know the condition {key!r}")
+
+
+def text_holds(statement: Json, key: str, wanted: Any) -> bool:
+    """Is something there, or not there, or one of these texts?"""
+    if key == "attachments":
+        found = [attachment["usageType"] for attachment in statement.get("attachments", [])]
+    else:
+        context = statement.get("context", {})
+        found = [context[key]] if key in context else []
+    if wanted in ("present", "absent"):
+        return bool(found) is (wanted == "present")
+    return one_of(wanted, found, {})
+
+
+def result_holds(result: Json, key: str, wanted: Any) -> bool:
+    """Is the result as it is wanted? What is missing never is."""
+    match key:
+        case "score" | "raw_score":
+            return within_bounds(wanted, result.get("score", {}).get("scaled" if key == "score" else "raw"))
+        case "duration":
+            taken = seconds(result["duration"]) if "duration" in result else None
+            return within_bounds({bound: length(least) for bound, least in wanted.items()}, taken)
+        case "response":
+            text = result.get("response", "").strip()
+            if wanted in ("present", "absent"):
+                return bool(text) is (wanted == "present")
+            return within_bounds(wanted["length"], len(text) or None)
+    return key in result and result[key] is wanted
+
+
+def is_swapped(case: Case, fact: Fact, earlier: Fact, wanted: Json) -> bool:
+    """Did the recipient and somebody in the other role do it the other way round before, and not too long ago?"""
+    mine = case.rule.get("to", "actor")
+    (theirs,) = set(wanted["between"]) - {mine}
+    others = set(people_in(fact, theirs)) - {case.learner}
+    return (
+        in_window(case, earlier, fact, wanted.get("within"))
+        and fulfils(case, earlier)
+        and case.learner in people_in(earlier, theirs)
+        and bool(others & set(people_in(earlier, mine)))
+    )
+
+
+def at_path(statement: Json, path: str) -> list[Any]:
+    """What lies at a path of dotted or quoted keys, where `[*]` is every item of a list."""
+    found: list[Any] = [statement]
+    for quoted, plain, every in re.findall(r"'([^']*)'|([^.'\[\]]+)|(\[\*\])", path):
+        if every:
+            found = [item for one in found if isinstance(one, list) for item in one]
+        else:
+            key = quoted or plain
+            found = [one[key] for one in found if isinstance(one, dict) and key in one]
+    return found
+
+
+def is_value(wanted: Json, found: Any) -> bool:
+    """Is what was found as `is`, `any_of` and the bounds say?"""
+    bounds = {key: value for key, value in wanted.items() if key in ("at_least", "more_than", "at_most", "less_than")}
+    number = found if isinstance(found, (int, float)) and not isinstance(found, bool) else None
+    return (
+        ("is" not in wanted or (type(found) is bool, found) == (type(wanted["is"]) is bool, wanted["is"]))
+        and ("any_of" not in wanted or found in wanted["any_of"])
+        and (not bounds or within_bounds(bounds, number))
+    )
+
+
+SIZES = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+
+def length(duration: str) -> int:
+    """`90 minutes` in seconds."""
+    number, unit = duration.split()
+    return int(number) * SIZES[unit.rstrip("s")]
+
+
+def seconds(text: str) -> Fraction | None:
+    """An ISO 8601 duration in seconds; a month has 30 days and a year 365. None where it is no duration."""
+    form = r"P(?:([\d.]+)Y)?(?:([\d.]+)M)?(?:([\d.]+)W)?(?:([\d.]+)D)?(?:T(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?"
+    found = re.fullmatch(form, text)
+    sizes = (365 * 86400, 30 * 86400, 604800, 86400, 3600, 60, 1)
+    if found is None:
+        return None
+    return sum((Fraction(part or "0") * size for part, size in zip(found.groups(), sizes, strict=True)), Fraction(0))
 
 
 def texts(statement: Json, key: str) -> list[str | None]:
@@ -236,7 +352,7 @@ def one_of(wanted: Any, found: list[str | None], vocabulary: dict[str, list[str]
     return any(iri is not None and iri.startswith(prefix) for iri in found for prefix in prefixes)
 
 
-def within_bounds(wanted: dict[str, float], number: float | None) -> bool:
+def within_bounds(wanted: dict[str, Any], number: float | Fraction | None) -> bool:
     if number is None:
         return False
     return (
@@ -251,7 +367,8 @@ def value(case: Case, fact: Fact, name: str) -> Any:
     """What `once_per`, `different` and `from_each` compare; what is missing is one value of its own."""
     match name:
         case "object":
-            return fact.statement["object"].get("id")
+            object_ = fact.statement["object"]
+            return identity(object_) if object_.get("objectType") in ("Agent", "Group") else object_.get("id")
         case "day" | "week" | "month" | "quarter" | "year":
             return case.period(name, fact)
         case "registration":
@@ -274,6 +391,14 @@ def paid(case: Case, found: list[Fact]) -> list[Award]:
     kept = [fact for fact in found if is_first(case, found, fact)]
     if "streak" in case.rule:
         given = streak(case, kept, give)
+    elif "sum" in case.rule:
+        given = [(str(n), fact, give) for n, fact in sums(case, kept)]
+    elif "sequence" in case.rule:
+        given = [(str(n), fact, give) for n, fact in sequences(case, kept)]
+    elif "best" in case.rule:
+        given = [gain for fact in kept if (gain := better(case, kept, fact, give)) is not None]
+    elif "first" in case.rule:
+        given = [("learner", fact, give) for fact in kept if competes(case, fact)][:1]
     elif "count" in case.rule and isinstance(give, list):
         given = [(str(tier["at"]), fact, tier) for tier in give for _, fact in counts(case, kept, tier["at"])]
     elif "count" in case.rule:
@@ -318,6 +443,88 @@ def counts(case: Case, found: list[Fact], reach: int) -> list[tuple[int, Fact]]:
         if len(set(seen)) >= reach:
             given.append(now)
     return list(enumerate(given, start=1))
+
+
+def sums(case: Case, found: list[Fact]) -> list[tuple[int, Fact]]:
+    """The matches at which a sum has reached enough: the first, or every one with `repeat`."""
+    said = case.rule["sum"]
+    enough = length(said["reach"]) if said["of"] == "duration" else Fraction(str(said["reach"]))
+    given: list[Fact] = []
+    for now in found:
+        if not is_alive(case, now) or (given and not said.get("repeat")):
+            continue
+        unused = [f for f in found if f.place <= now.place and (not given or f.place > given[-1].place)]
+        window = [f for f in unused if in_window(case, f, now, said.get("within"))]
+        if sum(amount(f, said["of"]) or 0 for f in window) >= enough:
+            given.append(now)
+    return list(enumerate(given, start=1))
+
+
+def amount(fact: Fact, of: str) -> Fraction | None:
+    """The number of a statement that is added or compared, exactly as it is written; None where there is none."""
+    result = fact.statement.get("result", {})
+    if of == "duration":
+        return seconds(result["duration"]) if "duration" in result else None
+    number = result.get("score", {}).get("scaled" if of == "score" else "raw")
+    return None if number is None else Fraction(str(number))
+
+
+def sequences(case: Case, found: list[Fact]) -> list[tuple[int, Fact]]:
+    """The matches that are the last step after all others in their order: the first, or every one with `repeat`."""
+    said = case.rule["sequence"]
+    *before, last = said["steps"]
+    given: list[Fact] = []
+    for now in found:
+        if not is_alive(case, now) or (given and not said.get("repeat")) or not holds(case, now, last):
+            continue
+        unused = [f for f in found if f.place < now.place and (not given or f.place > given[-1].place)]
+        left = list(before)
+        for fact in unused:
+            if left and in_window(case, fact, now, said.get("within")) and holds(case, fact, left[0]):
+                left.pop(0)
+        if not left:
+            given.append(now)
+    return list(enumerate(given, start=1))
+
+
+def better(case: Case, found: list[Fact], now: Fact, give: Json) -> Given | None:
+    """What an attempt adds to the best one so far at the same object; nothing where it is no better."""
+    object_ = value(case, now, "object")
+    earlier = [f for f in found if f.place < now.place and is_alive(case, f) and value(case, f, "object") == object_]
+    gains = {}
+    for currency, most in currencies(give).items():
+        worth = [worth_of(f, case.rule["best"]["of"], most) for f in (*earlier, now)]
+        gains[currency] = max(worth) - max([0, *worth[:-1]])
+    best = {currency: gain for currency, gain in gains.items() if gain > 0}
+    return (str(object_ or "none"), now, {"points": best}) if best and is_alive(case, now) else None
+
+
+def worth_of(fact: Fact, of: str, points: int) -> int:
+    """Score times points, rounded half up."""
+    score = amount(fact, of)
+    return 0 if score is None else max(0, int(score * points + Fraction(1, 2)))
+
+
+def competes(case: Case, fact: Fact) -> bool:
+    """Inside the life, and not handed in too late."""
+    settle = case.rule["first"].get("settle")
+    return is_alive(case, fact) and (settle is None or fact.happened >= back(fact.received, settle, case.zone))
+
+
+def is_among_the_first(case: Case, found: dict[tuple[str, str], list[Fact]]) -> bool:
+    """Is this learner's earliest match that competes among the earliest of all learners?"""
+
+    def place(learner: str) -> tuple[Any, ...] | None:
+        of = Case(case.rule, learner, case.world)
+        mine = found[case.rule["rule"], learner]
+        entered = next((f for f in mine if is_first(of, mine, f) and competes(of, f)), None)
+        if entered is None:
+            return None
+        return (*entered.place, as_listed(entered, case.rule.get("to", "actor")).index(learner))
+
+    places = [place(learner) for rule, learner in found if rule == case.rule["rule"]]
+    mine = place(case.learner)
+    return mine is not None and sum(p < mine for p in places if p is not None) < case.rule["first"]["learners"]
 
 
 def in_window(case: Case, fact: Fact, now: Fact, within: Any) -> bool:

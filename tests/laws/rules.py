@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -114,6 +114,69 @@ def tiers(draw: st.DrawFn, again: bool) -> list[Json]:
 LONGER = ["day", "week", "month", "quarter", "year", "ever"]
 
 
+worths = st.one_of(
+    st.sampled_from([1, 3, 10]).map(lambda n: {"points": n}), st.just({"points": {"points": 7, "coins": 2}})
+)
+"""What a whole score is worth."""
+REACHES: dict[str, list[Any]] = {
+    "score": [0.5, 1, 1.3, 2],
+    "raw_score": [7, 15, 0.3],
+    "duration": ["90 seconds", "2 minutes", "1 hour"],
+}
+
+
+@st.composite
+def sums(draw: st.DrawFn, clock: Clock) -> Json:
+    periods = [p for p in PERIODS[clock.step] if p != "ever"]
+    of = draw(st.sampled_from(list(REACHES)))
+    sum_: Json = {"of": of, "reach": draw(st.sampled_from(REACHES[of]))}
+    window = draw(st.sampled_from(["", "rolling", "rolling", "calendar"]))
+    if window == "rolling":
+        sum_["within"] = draw(st.sampled_from(DURATIONS[clock.step]))
+    if window == "calendar":
+        sum_["within"] = {"calendar": draw(st.sampled_from(periods))}
+    if draw(st.booleans()):
+        sum_["repeat"] = True
+    return sum_
+
+
+steps = st.one_of(
+    st.sampled_from([{"verb": "completed"}, {"verb": "completed"}, {"verb": "shared"}]),
+    st.tuples(verbs, one_condition).map(lambda step: {"verb": step[0], step[1][0]: step[1][1]}),
+)
+
+
+@st.composite
+def sequences(draw: st.DrawFn, clock: Clock) -> Json:
+    sequence: Json = {"steps": draw(st.lists(steps, min_size=2, max_size=3))}
+    if draw(st.booleans()):
+        sequence["within"] = draw(st.sampled_from(DURATIONS[clock.step]))
+    if draw(st.booleans()):
+        sequence["repeat"] = True
+    return sequence
+
+
+@st.composite
+def firsts(draw: st.DrawFn, clock: Clock) -> Json:
+    first: Json = {"learners": draw(st.integers(1, 3))}
+    if draw(st.booleans()):
+        first["settle"] = draw(st.sampled_from(["20 years", *DURATIONS[clock.step]]))
+    return first
+
+
+def bests(clock: Clock) -> st.SearchStrategy[Json]:
+    return st.sampled_from(["score", "raw_score"]).map(lambda of: {"of": of, "per": "object"})
+
+
+OTHERS: dict[str, Callable[[Clock], st.SearchStrategy[Json]]] = {
+    "sum": sums,
+    "sequence": sequences,
+    "best": bests,
+    "first": firsts,
+}
+"""Kinds whose gift says nothing of how they count."""
+
+
 @st.composite
 def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
     """The part of a rule that says how matches become awards, and what they give."""
@@ -128,6 +191,8 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
         return {"streak": run, "give": draw(tiers(again=True))}
     if kind == "each":
         return {"give": draw(gifts)}
+    if kind in OTHERS:
+        return {kind: draw(OTHERS[kind](clock)), "give": draw(worths if kind == "best" else gifts)}
     count: Json = {}
     if draw(st.booleans()):
         count["different"] = draw(st.sampled_from(DISTINCT))
@@ -142,6 +207,9 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
     if draw(st.booleans()):
         count["repeat"] = True
     return {"count": count, "give": draw(gifts)}
+
+
+KINDS = ["each", "count", "count", "streak", "sum", "sequence", "best"]
 
 
 @st.composite
@@ -164,7 +232,7 @@ def rules(draw: st.DrawFn, clock: Clock, name: str) -> Json:
         del rule["until"]
     if draw(st.booleans()):
         rule["limit"] = draw(st.lists(limits(PERIODS[clock.step], rule.get("to", "actor")), min_size=1, max_size=2))
-    return rule | draw(kinds(clock, draw(st.sampled_from(["each", "count", "count", "streak"]))))
+    return rule | draw(kinds(clock, draw(st.sampled_from(KINDS))))
 
 
 @st.composite
@@ -174,6 +242,8 @@ def plain_rules(draw: st.DrawFn, clock: Clock, name: str, kind: str) -> Json:
     rule["status"] = "live"
     if draw(st.booleans()):
         rule["from"] = draw(days(clock, 0, 4))
+    if kind == "sequence":
+        del rule["when"]
     if draw(st.integers(1, 3)) == 1:
         rule["once_per"] = ["day" if kind == "streak" else draw(st.sampled_from(["object", "day"]))]
     if draw(st.booleans()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,11 +15,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.core import evaluate, kinds, limits, matching, statement, windows
+from service.core import attempts, durations, evaluate, kinds, limits, matching, sequences, statement, sums, windows
 from service.core.evaluate import State, Step
 from service.core.kinds import Earned, Setting
 from service.core.matching import Match
-from service.core.rule import Count, Measures, Streak
+from service.core.rule import Best, Count, Measures, Steps, Streak, Sum
 from tests.laws import oracle
 from tests.laws.histories import Scene, close_scenes, scenes
 from tests.laws.oracle import Json
@@ -266,6 +267,122 @@ def every_run_earns_every_tier(patch: Patch) -> None:
     patch.setitem(kinds.KINDS, Streak, (generous, type_))
 
 
+def behind(patch: Patch, kind: Any, change: Callable[[Setting, Any, Match, Any, Any], Any]) -> None:
+    """Puts `change` (setting, state before, match, state after, earned) -> (state, earned) behind a fold."""
+    fold, type_ = kinds.KINDS[kind]
+
+    def changed(setting: Setting, state: Any, match: Match) -> Any:
+        return change(setting, state, match, *fold(setting, state, match))
+
+    patch.setitem(kinds.KINDS, kind, (changed, type_))
+
+
+def before(patch: Patch, kind: Any, change: Callable[[Match], Match]) -> None:
+    """Lets a fold see other matches than there are."""
+    fold, type_ = kinds.KINDS[kind]
+    patch.setitem(kinds.KINDS, kind, (lambda setting, state, match: fold(setting, state, change(match)), type_))
+
+
+def a_sum_adds_floats(patch: Patch) -> None:
+    """Twice 0.35 is then a little less than 0.7."""
+    before(patch, Sum, lambda match: replace(match, amount=match.amount and Decimal(float(match.amount))))
+
+
+def a_sum_adds_nothing_below_zero(patch: Patch) -> None:
+    before(patch, Sum, lambda match: replace(match, amount=match.amount and max(match.amount, Decimal(0))))
+
+
+def a_sum_keeps_what_is_over(patch: Patch) -> None:
+    def over(setting: Setting, state: Any, match: Match, after: Any, earned: Any) -> Any:
+        rest = replace(after, total=match.amount or Decimal(0)) if earned else after
+        return rest, earned
+
+    behind(patch, Sum, over)
+
+
+def a_sum_forgets_what_was_before_from(patch: Patch) -> None:
+    def forget(setting: Setting, state: Any, match: Match, after: Any, earned: Any) -> Any:
+        return (after if setting.alive(match.happened) else state), earned
+
+    behind(patch, Sum, forget)
+
+
+def a_sum_forgets_a_window_that_has_passed(patch: Patch) -> None:
+    """The total of a calendar period goes over into the next."""
+    patch.setattr(sums, "_added", _without_period(sums._added))
+
+
+def _without_period(added: Any) -> Any:
+    def careless(setting: Setting, kind: Any, state: Any, match: Match) -> Any:
+        period = windows.index(kind.calendar, match.happened, setting.zone) if kind.calendar else None
+        return added(setting, kind, replace(state, period=period), match)
+
+    return careless
+
+
+def a_month_of_a_duration_is_a_minute(patch: Patch) -> None:
+    seconds = durations.seconds
+    patch.setattr(durations, "seconds", lambda text: seconds(text and text.replace("PT1H", "P1M")))
+
+
+def a_sequence_takes_its_steps_in_any_order(patch: Patch) -> None:
+    def every(match: Match) -> Match:
+        return replace(match, steps=(0, *match.steps))
+
+    before(patch, Steps, every)
+
+
+def one_statement_is_two_steps(patch: Patch) -> None:
+    patch.setattr(sequences, "sorted", lambda steps, reverse: sorted(steps), raising=False)
+
+
+def a_sequence_keeps_the_chain_that_began_first(patch: Patch) -> None:
+    def earliest(setting: Setting, state: Any, match: Match, after: Any, earned: Any) -> Any:
+        if state is None or earned:
+            return after, earned
+        kept = tuple(old or new for old, new in zip(state.chains, after.chains, strict=True))
+        return replace(after, chains=kept), earned
+
+    behind(patch, Steps, earliest)
+
+
+def a_sequence_that_repeats_uses_its_steps_again(patch: Patch) -> None:
+    def again(setting: Setting, state: Any, match: Match, after: Any, earned: Any) -> Any:
+        return (replace(after, chains=state.chains) if earned else after), earned
+
+    behind(patch, Steps, again)
+
+
+def the_last_attempt_is_the_best(patch: Patch) -> None:
+    def last(setting: Setting, state: Any, match: Match, after: Any, earned: Any) -> Any:
+        if match.amount is None or not setting.alive(match.happened):
+            return after, earned
+        return replace(after, best={**after.best, attempts._object(match): match.amount}), earned
+
+    behind(patch, Best, last)
+
+
+def a_better_attempt_is_paid_in_full(patch: Patch) -> None:
+    patch.setattr(attempts, "_gain", lambda score, before, points: attempts._worth(score, points))
+
+
+def half_a_point_is_rounded_to_even(patch: Patch) -> None:
+    patch.setattr(attempts, "_worth", lambda score, points: round(score * points))
+
+
+def what_is_best_is_best_of_all_objects(patch: Patch) -> None:
+    before(patch, Best, lambda match: replace(match, different=None))
+
+
+def an_attempt_before_the_life_counts(patch: Patch) -> None:
+    def before_life(setting: Setting, state: Any, match: Match, after: Any, earned: Any) -> Any:
+        if match.amount is None or match.amount <= attempts.so_far(state, match):
+            return after, earned
+        return attempts.BestState({**(state.best if state else {}), attempts._object(match): match.amount}), earned
+
+    behind(patch, Best, before_life)
+
+
 def the_last_day_of_a_life_is_outside(patch: Patch) -> None:
     patch.setattr(windows, "end_of_day", windows.start_of_day)
 
@@ -344,6 +461,15 @@ REPEATED: Json = {"count": {"reach": 2, "repeat": True}, "give": {"points": 10}}
 DIFFERENT: Json = {"count": {"reach": 3, "different": "object"}, "give": {"points": 10}}
 DAILY: Json = {"streak": {"every": "day"}, "give": [{"at": 2, "points": 5}, {"at": 3, "points": 5}]}
 FORGIVING: Json = DAILY | {"streak": {"every": "day", "forgive": {"missed": 1, "per": "month"}}}
+THIRTY_FIVES: Json = {"sum": {"of": "score", "reach": 0.7}, "give": {"points": 10}}
+RAW: Json = {"sum": {"of": "raw_score", "reach": 12, "repeat": True}, "give": {"points": 10}}
+HOURS: Json = {"sum": {"of": "duration", "reach": "2 hours", "within": {"calendar": "day"}}, "give": {"points": 10}}
+STEPS: list[Json] = [{"verb": "completed", "type": "course"}, {"verb": "completed"}]
+COURSE_FIRST: Json = {"sequence": {"steps": STEPS}, "give": {"points": 10}}
+TWICE: Json = {
+    "sequence": {"steps": [{"verb": "completed"}] * 2, "within": "1 day", "repeat": True},
+    "give": {"points": 10},
+}
 
 LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     a_hashed_address_is_somebody_else: scenes(),
@@ -366,6 +492,21 @@ LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     a_streak_forgets_what_it_forgave: close_scenes("streak", "day", FORGIVING),
     a_forgiven_period_adds_to_the_run: close_scenes("streak", "day", FORGIVING),
     every_run_earns_every_tier: close_scenes("streak", "day", DAILY),
+    a_sum_adds_floats: close_scenes("sum", also=THIRTY_FIVES),
+    a_sum_adds_nothing_below_zero: close_scenes("sum", also=RAW),
+    a_sum_keeps_what_is_over: close_scenes("sum", also=RAW),
+    a_sum_forgets_what_was_before_from: close_scenes("sum"),
+    a_sum_forgets_a_window_that_has_passed: close_scenes("sum", "day", HOURS),
+    a_month_of_a_duration_is_a_minute: close_scenes("sum", also=HOURS),
+    a_sequence_takes_its_steps_in_any_order: close_scenes("sequence", also=COURSE_FIRST),
+    one_statement_is_two_steps: close_scenes("sequence", also=TWICE),
+    a_sequence_keeps_the_chain_that_began_first: close_scenes("sequence", "day", TWICE),
+    a_sequence_that_repeats_uses_its_steps_again: close_scenes("sequence", "day", TWICE),
+    the_last_attempt_is_the_best: close_scenes("best"),
+    a_better_attempt_is_paid_in_full: close_scenes("best"),
+    half_a_point_is_rounded_to_even: close_scenes("best"),
+    what_is_best_is_best_of_all_objects: close_scenes("best"),
+    an_attempt_before_the_life_counts: close_scenes("best"),
     the_last_day_of_a_life_is_outside: scenes(),
     weeks_begin_on_sunday: close_scenes("each", "day", {"once_per": ["week"]}),
     days_are_those_of_utc: close_scenes("each", "12 hours", {"once_per": ["day"]}),
