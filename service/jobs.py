@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import FrameType
 
@@ -27,8 +27,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from service import boards, replay
+from service.badges import keyring, lists
 from service.badges.documents import SLUG, Issuer
-from service.badges.issuing import resign_dirty_lists
 from service.core.rule import Board
 from service.drain import Drain, Drained
 from service.recount import Changed
@@ -225,6 +225,7 @@ def sweep(settings: Settings, engine: Engine, redis: Redis) -> None:
     """Mends what a crash or a lost Redis left: forgotten wake-ups, boards, scores, unsigned status lists."""
     for step in (_look_for_forgotten, _mend_boards, _project_leftovers):
         _attempt(partial(step, engine, redis))
+    _attempt(partial(_keep_keys, settings, engine))
     _attempt(partial(_sign_lists, settings, engine))
 
 
@@ -243,10 +244,21 @@ def _mend_boards(engine: Engine, redis: Redis) -> None:
         boards.rebuild(engine, redis)
 
 
+def _keep_keys(settings: Settings, engine: Engine) -> None:
+    """Makes the first keys, and new ones on schedule."""
+    now = datetime.now(UTC)
+    with engine.begin() as connection:
+        keyring.ensure_keys(connection, SLUG, settings.secret_key, now)
+        if settings.key_days:
+            life = timedelta(days=settings.key_days)
+            for name in keyring.rotate_old(connection, SLUG, settings.secret_key, now, life):
+                log.info("badges are signed with a new key", issuer=SLUG, key=name)
+
+
 def _sign_lists(settings: Settings, engine: Engine) -> None:
     with engine.begin() as connection:
         issuer = Issuer(SLUG, settings.issuer_name, settings.public_url)
-        resign_dirty_lists(connection, issuer, settings.secret_key, datetime.now(UTC))
+        lists.sign_dirty(connection, lambda _: issuer, settings.secret_key, datetime.now(UTC))
 
 
 def catch_up(engine: Engine, redis: Redis) -> None:

@@ -43,6 +43,8 @@ class Settings:
     max_bytes: int
     time_zone: ZoneInfo
     issuer_name: str = "Plaudit"
+    key_days: int = 365
+    """After how many days badges are signed with a new key; 0: only when somebody says so."""
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -70,6 +72,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         max_bytes=read("PLAUDIT_MAX_BYTES", _number(1024, 1 << 30), 1 << 20),
         time_zone=read("PLAUDIT_TIME_ZONE", _time_zone, ZoneInfo("UTC")),
         issuer_name=read("PLAUDIT_ISSUER_NAME", _name, "Plaudit"),
+        key_days=read("PLAUDIT_KEY_DAYS", _number(0, 36_500), 365),
     )
     if read.wrong:
         raise Refusal("\n".join(read.wrong), status=2)

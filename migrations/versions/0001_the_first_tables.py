@@ -237,13 +237,14 @@ def upgrade() -> None:
     op.create_index("ix_score_learner", "score", ["learner"], unique=False)
     op.create_table(
         "signing_key",
-        sa.Column("id", sa.Text(), nullable=False, comment="the fragment of its verification method"),
         sa.Column("issuer", sa.Text(), nullable=False, comment="slug"),
-        sa.Column("public", sa.LargeBinary(), nullable=False),
-        sa.Column("private", sa.LargeBinary(), nullable=False, comment="encrypted under PLAUDIT_SECRET_KEY"),
+        sa.Column("id", sa.Text(), nullable=False, comment="the fragment of its verification method"),
+        sa.Column("algorithm", sa.Text(), nullable=False, comment="EdDSA or RS256"),
+        sa.Column("public", sa.LargeBinary(), nullable=False, comment="SubjectPublicKeyInfo"),
+        sa.Column("private", sa.LargeBinary(), nullable=False, comment="PKCS #8, encrypted under PLAUDIT_SECRET_KEY"),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("retired", sa.DateTime(timezone=True), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_key")),
+        sa.PrimaryKeyConstraint("issuer", "id", name=op.f("pk_signing_key")),
     )
     op.create_table(
         "source",
@@ -324,10 +325,12 @@ def upgrade() -> None:
     op.create_table(
         "status_list",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
-        sa.Column("purpose", sa.Text(), server_default="revocation", nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False, comment="slug; who signs it"),
+        sa.Column("purpose", sa.Text(), nullable=False, comment="revocation or suspension"),
         sa.Column("bits", sa.LargeBinary(), nullable=False),
         sa.Column("used", sa.Integer(), server_default="0", nullable=False, comment="how many indexes are given out"),
         sa.Column("body", sa.LargeBinary(), nullable=True, comment="the signed bytes as served"),
+        sa.Column("jws", sa.Text(), nullable=True, comment="the same as compact JWS, once somebody has asked for it"),
         sa.Column("dirty", sa.Boolean(), server_default=sa.text("true"), nullable=False, comment="to be signed again"),
         sa.Column("signed", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_status_list")),
@@ -363,19 +366,47 @@ def upgrade() -> None:
         "credential",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("award", sa.UUID(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False, comment="slug"),
+        sa.Column("key", sa.Text(), nullable=False, comment="what it was signed with"),
         sa.Column("body", sa.LargeBinary(), nullable=False, comment="exactly the signed bytes"),
+        sa.Column("jws", sa.Text(), nullable=True, comment="the same as compact JWS, once somebody has asked for it"),
+        sa.Column("jws_key", sa.Text(), nullable=True, comment="what that was signed with"),
         sa.Column("issued", sa.DateTime(timezone=True), nullable=False),
         sa.Column("expires", sa.DateTime(timezone=True), nullable=True),
         sa.Column("status_list", sa.Integer(), nullable=False),
         sa.Column("status_index", sa.Integer(), nullable=False),
         sa.Column("revoked", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_because", sa.Text(), nullable=True),
+        sa.Column("suspended", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("suspended_because", sa.Text(), nullable=True),
+        sa.Column("replaced_by", sa.UUID(), nullable=True, comment="the credential that supersedes it"),
+        sa.Column(
+            "reminded",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when its holder was told that it will expire",
+        ),
         sa.ForeignKeyConstraint(["award"], ["badge_award.id"], name=op.f("fk_credential_award")),
         sa.ForeignKeyConstraint(["status_list"], ["status_list.id"], name=op.f("fk_credential_status_list")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credential")),
         sa.UniqueConstraint("status_list", "status_index", name=op.f("uq_credential_status_list_status_index")),
     )
     op.create_index(op.f("ix_credential_award"), "credential", ["award"], unique=False)
+    op.create_index("ix_credential_key", "credential", ["issuer", "key"], unique=False)
+    op.create_index(
+        "ix_credential_jws_key",
+        "credential",
+        ["issuer", "jws_key"],
+        unique=False,
+        postgresql_where=sa.text("jws_key IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_credential_expires",
+        "credential",
+        ["expires"],
+        unique=False,
+        postgresql_where=sa.text("expires IS NOT NULL AND reminded IS NULL"),
+    )
     op.create_table(
         "identifier",
         sa.Column("key", sa.Text(), nullable=False, comment="service.core.statement.identifier"),
@@ -436,6 +467,9 @@ def downgrade() -> None:
     op.drop_table("rule_version")
     op.drop_index(op.f("ix_identifier_learner"), table_name="identifier")
     op.drop_table("identifier")
+    op.drop_index("ix_credential_expires", table_name="credential")
+    op.drop_index("ix_credential_jws_key", table_name="credential")
+    op.drop_index("ix_credential_key", table_name="credential")
     op.drop_index(op.f("ix_credential_award"), table_name="credential")
     op.drop_table("credential")
     op.drop_index(op.f("ix_claim_link_award"), table_name="claim_link")

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from service.badges import about, keys, vendored
 from service.badges.about import Achievement
+from service.badges.keys import PublicKey
 
 MOST_STATEMENTS_NAMED = 100
 
@@ -56,11 +57,23 @@ class Recipient:
 
 
 @dataclass(frozen=True)
+class Status:
+    """Where a credential stands in a status list, and what a set bit there means: `revocation` or `suspension`."""
+
+    purpose: str
+    list: int
+    index: int
+
+
+@dataclass(frozen=True)
 class Award:
-    """What one credential says: who, what, when and why, and where to look whether it still holds."""
+    """What one credential says: who, what, when and why, and where to look whether it still holds.
+
+    subject: an IRI for the learner in this credential, like `urn:uuid:…`, or the DID of a wallet's key.
+    """
 
     id: UUID
-    subject: UUID
+    subject: str
     achievement: Achievement
     recipients: tuple[Recipient, ...]
     earned: datetime
@@ -68,8 +81,7 @@ class Award:
     expires: datetime | None
     reason: str
     statements: tuple[UUID, ...]
-    status_list: int
-    status_index: int
+    status: Status
     results: tuple[Document, ...] = ()
 
 
@@ -103,13 +115,13 @@ def credential(issuer: Issuer, award: Award) -> Document:
         "validFrom": moment(award.issued),
         "awardedDate": moment(award.earned),
         "credentialSubject": {
-            "id": f"urn:uuid:{award.subject}",
+            "id": award.subject,
             "type": ["AchievementSubject"],
             "identifier": [_identity(one) for one in award.recipients],
             "achievement": _achievement(issuer, award.achievement),
         },
         "evidence": [_evidence(award)],
-        "credentialStatus": _status(issuer, award.status_list, award.status_index),
+        "credentialStatus": _status(issuer, award.status),
         "credentialSchema": [
             {"id": vendored.ACHIEVEMENT_CREDENTIAL_SCHEMA, "type": "1EdTechJsonSchemaValidator2019"},
         ],
@@ -131,7 +143,9 @@ def achievement(issuer: Issuer, of: Achievement) -> Document:
     return {"@context": contexts, "creator": profile(issuer), **_achievement(issuer, of)}
 
 
-def status_list(issuer: Issuer, number: int, encoded: str, signed: datetime, ttl_seconds: int) -> Document:
+def status_list(
+    issuer: Issuer, number: int, purpose: str, encoded: str, signed: datetime, ttl_seconds: int
+) -> Document:
     """The BitstringStatusListCredential (W3C Bitstring Status List 1.0, section 2.2), without its proof."""
     address = issuer.url(f"status/{number}")
     return {
@@ -143,30 +157,33 @@ def status_list(issuer: Issuer, number: int, encoded: str, signed: datetime, ttl
         "credentialSubject": {
             "id": f"{address}#list",
             "type": "BitstringStatusList",
-            "statusPurpose": "revocation",
+            "statusPurpose": purpose,
             "encodedList": encoded,
             "ttl": ttl_seconds * 1000,
         },
     }
 
 
-def did_document(issuer: Issuer, public_keys: Mapping[str, str]) -> Document:
-    """The did:web document; `public_keys` are all there ever were: credentials signed with a retired one live on."""
+def did_document(issuer: Issuer, public_keys: Mapping[str, PublicKey]) -> Document:
+    """The did:web document; `public_keys` are those of today, and retired ones that credentials stand on."""
     methods = [
-        {"id": issuer.method(name), "type": "Multikey", "controller": issuer.did, "publicKeyMultibase": key}
-        for name, key in public_keys.items()
+        {"id": issuer.method(name), "controller": issuer.did, **keys.method(key)} for name, key in public_keys.items()
     ]
     return {
-        "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"],
+        "@context": [
+            "https://www.w3.org/ns/did/v1",
+            "https://w3id.org/security/multikey/v1",
+            "https://w3id.org/security/jwk/v1",
+        ],
         "id": issuer.did,
         "verificationMethod": methods,
         "assertionMethod": [method["id"] for method in methods],
     }
 
 
-def key_set(issuer: Issuer, public_keys: Mapping[str, str]) -> Document:
-    """The same keys as a JWK Set; `iss` tells whose they are (Open Badges 3.0, recommended practice)."""
-    return {"keys": [{**keys.jwk(key, issuer.method(name)), "iss": issuer.did} for name, key in public_keys.items()]}
+def key_set(issuer: Issuer, public_keys: Mapping[str, PublicKey]) -> list[Document]:
+    """The same keys as JSON Web Keys; `iss` tells whose they are (Open Badges 3.0, recommended practice)."""
+    return [{**keys.jwk(key), "kid": issuer.method(name), "iss": issuer.did} for name, key in public_keys.items()]
 
 
 def moment(time: datetime) -> str:
@@ -204,12 +221,12 @@ def _named(statements: Sequence[UUID]) -> str:
     return "\n".join(["xAPI statements:", *lines, *([f"- and {rest} more"] if rest else [])]) if lines else ""
 
 
-def _status(issuer: Issuer, number: int, index: int) -> Document:
-    address = issuer.url(f"status/{number}")
+def _status(issuer: Issuer, status: Status) -> Document:
+    address = issuer.url(f"status/{status.list}")
     return {
-        "id": f"{address}#{index}",
+        "id": f"{address}#{status.index}",
         "type": "BitstringStatusListEntry",
-        "statusPurpose": "revocation",
-        "statusListIndex": str(index),
+        "statusPurpose": status.purpose,
+        "statusListIndex": str(status.index),
         "statusListCredential": address,
     }

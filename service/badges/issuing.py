@@ -1,4 +1,4 @@
-"""Issuing: an accepted offer becomes a signed credential, a revocation a signed status list.
+"""Issuing: an accepted offer becomes a signed credential, and a credential that no longer fits is replaced.
 
 Everything takes a connection inside the caller's transaction, the issuer, the secret that seals its keys, and the time.
 """
@@ -6,26 +6,23 @@ Everything takes a connection inside the caller's transaction, the issuer, the s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID, uuid4
 
+import msgspec
 from sqlalchemy import Connection
 
-from service.badges import about, documents, evidence, keys, pictures, signing, status
+from service.badges import about, documents, evidence, jws, keyring, lists, pictures, signing
 from service.badges.about import words
-from service.badges.documents import Issuer
-from service.badges.keys import SigningKey
+from service.badges.documents import Issuer, Status
 from service.store import badges as awards
 from service.store import credentials as store
 from service.store import history
 from service.store.badges import Award, Link
-from service.store.credentials import StoredKey
+from service.store.credentials import Credential, Purpose
 from service.store.engine import driver
-
-MOST_IN_A_LIST = status.BITS // 2  # so that a random free index is found in two draws on average
-TTL_SECONDS = 60
 
 
 class Refused(Exception):
@@ -70,7 +67,7 @@ def accept(connection: Connection, token: str, issuer: Issuer, secret: str, now:
         return award.credential
     if refused := obstacle(awards.link(connection, token) or link, award, now):
         raise refused
-    credential = _issue(connection, award, issuer, secret, now)
+    (credential,) = issue(connection, [award], issuer, secret, now)
     awards.decide(connection, token, award.id, "claimed", now)
     return credential
 
@@ -86,34 +83,84 @@ def decline(connection: Connection, token: str, now: datetime) -> None:
     awards.decide(connection, token, award.id, "declined", now)
 
 
-def _issue(connection: Connection, award: Award, issuer: Issuer, secret: str, now: datetime) -> UUID:
-    key = current_key(connection, issuer, secret, now)
-    picture = pictures.digest(connection, award.achievement, award.given)
-    results = _results(connection, award, issuer)
-    number, index = _place(connection, issuer, key, now)
-    credential = documents.Award(
-        id=uuid4(),
-        subject=uuid4(),
-        achievement=about.told(award.achievement, picture),
-        recipients=_recipients(connection, award.learner),
-        earned=award.happened,
-        issued=now,
-        expires=award.expires,
-        reason=reason(award),
-        statements=award.statements,
-        status_list=number,
-        status_index=index,
-        results=results,
-    )
-    body = signing.sign(documents.credential(issuer, credential), issuer, key, now)
-    store.add_credential(connection, credential.id, award.id, body, now, award.expires, (number, index))
-    return credential.id
+def issue(connection: Connection, offered: Sequence[Award], issuer: Issuer, secret: str, now: datetime) -> list[UUID]:
+    """Sign a credential for each of these awards, which nobody else decides about meanwhile: their ids, in order."""
+    issued: dict[UUID, UUID] = {}
+    for purpose in get_args(Purpose):
+        alike = [award for award in offered if _purpose(award) == purpose]
+        if alike:
+            issued |= _issue_alike(connection, alike, issuer, secret, now, purpose)
+    return [issued[award.id] for award in offered]
+
+
+def _issue_alike(
+    connection: Connection, offered: Sequence[Award], issuer: Issuer, secret: str, now: datetime, purpose: Purpose
+) -> dict[UUID, UUID]:
+    key = keyring.current_key(connection, issuer.slug, secret, now)
+    number, indexes = lists.places(connection, issuer, secret, now, purpose, len(offered))
+    known = awards.identities_of(connection, {award.learner for award in offered})
+    pictured = _pictures(connection)
+    signed = []
+    for award, index in zip(offered, indexes, strict=True):
+        said = documents.Award(
+            id=uuid4(),
+            subject=f"urn:uuid:{uuid4()}",
+            achievement=about.told(award.achievement, pictured(award)),
+            recipients=_recipients(known.get(award.learner, [])),
+            earned=award.happened,
+            issued=now,
+            expires=award.expires,
+            reason=reason(award),
+            statements=award.statements,
+            status=Status(purpose, number, index),
+            results=_results(connection, award, issuer),
+        )
+        body = signing.sign(documents.credential(issuer, said), issuer, key, now)
+        signed.append(Credential(said.id, award.id, issuer.slug, key.name, body, now, award.expires, number, index))
+    store.add_credentials(connection, signed)
+    return {one.award: one.id for one in signed}
+
+
+def reissue(connection: Connection, award: Award, issuer: Issuer, secret: str, now: datetime, because: str) -> UUID:
+    """Sign the credential of a claimed award anew, with what is known of its learner now: the id of the new one.
+
+    The old one is revoked and says by which it was replaced.
+    """
+    (new,) = issue(connection, [award], issuer, secret, now)
+    if award.credential:
+        store.replace(connection, award.credential, new, because, now)
+    return new
+
+
+def as_jws(connection: Connection, found: Credential, issuer: Issuer, secret: str, now: datetime) -> str:
+    """A credential as compact JWS: made when it is first asked for, and kept."""
+    if found.jws:
+        return found.jws
+    key = keyring.current_key(connection, issuer.slug, secret, now, "RS256")
+    return store.keep_jws(connection, found.id, jws.sign(msgspec.json.decode(found.body), issuer, key), key.name)
+
+
+def _purpose(award: Award) -> Purpose:
+    return "revocation"
 
 
 def reason(award: Award) -> str:
     """Why it was awarded, as the rule that gave it says."""
     title, how = words(award.said.title), words(award.said.how_to_earn)
     return f"{title}: {how}" if title and how else title or how or f"Rule {award.said.name}"
+
+
+def _pictures(connection: Connection) -> Callable[[Award], str]:
+    """The picture of an award's achievement, looked for once for each achievement."""
+    known: dict[tuple[bytes, str | None], str] = {}
+
+    def pictured(award: Award) -> str:
+        about_it = msgspec.json.encode(award.achievement), award.given
+        if about_it not in known:
+            known[about_it] = pictures.digest(connection, award.achievement, award.given)
+        return known[about_it]
+
+    return pictured
 
 
 def _results(connection: Connection, award: Award, issuer: Issuer) -> tuple[documents.Document, ...]:
@@ -126,76 +173,7 @@ def _results(connection: Connection, award: Award, issuer: Issuer) -> tuple[docu
     return tuple(about.result(said, number, score, address) for number, score in known if score is not None)
 
 
-def _recipients(connection: Connection, learner: int) -> tuple[documents.Recipient, ...]:
+def _recipients(known: Sequence[tuple[str, str | None]]) -> tuple[documents.Recipient, ...]:
     """Every known address of the learner, or else one other identifier, each hashed with a salt of its own."""
-    known = awards.identities(connection, learner)
     chosen = [one for one in known if one[1]] or known[:1]
     return tuple(documents.recipient(key, mbox, secrets.token_hex(16)) for key, mbox in chosen)
-
-
-# --- status lists ---------------------------------------------------------------------------------------------------
-
-
-def _place(connection: Connection, issuer: Issuer, key: SigningKey, now: datetime) -> tuple[int, int]:
-    """A random free index in a locked status list, which is made and signed if there is none with room."""
-    number = store.open_list(connection, MOST_IN_A_LIST)
-    if number is None:
-        number = store.add_list(connection, status.empty())
-        _sign_list(connection, number, status.empty(), issuer, key, now)
-    return number, status.free_index(store.taken_indexes(connection, number))
-
-
-def resign_dirty_lists(connection: Connection, issuer: Issuer, secret: str, now: datetime) -> int:
-    """Sign the status lists again of which bits have changed: how many. Cheap when there are none."""
-    if not store.any_dirty(connection):
-        return 0
-    key, dirty = current_key(connection, issuer, secret, now), store.dirty_lists(connection)
-    for number, bits in dirty:
-        for index in store.revoked_indexes(connection, number):
-            bits = status.flip(bits, index)
-        _sign_list(connection, number, bits, issuer, key, now)
-    return len(dirty)
-
-
-def _sign_list(
-    connection: Connection, number: int, bits: bytes, issuer: Issuer, key: SigningKey, now: datetime
-) -> None:
-    document = documents.status_list(issuer, number, status.encode(bits), now, TTL_SECONDS)
-    store.publish_list(connection, number, bits, signing.sign(document, issuer, key, now), now)
-
-
-# --- keys -----------------------------------------------------------------------------------------------------------
-
-
-def ensure_key(connection: Connection, issuer: str, secret: str, now: datetime) -> None:
-    """Make the first key of an issuer, named by its slug, if it has none; safe from several processes at once."""
-    if not store.keys(connection, issuer):
-        store.lock_keys(connection)
-        if not store.keys(connection, issuer):
-            _add_key(connection, issuer, secret, now)
-
-
-def rotate(connection: Connection, issuer: str, secret: str, now: datetime) -> str:
-    """Retire the present key and make a new one: its name. What the old one signed goes on holding."""
-    store.lock_keys(connection)
-    store.retire_keys(connection, issuer, now)
-    return _add_key(connection, issuer, secret, now)
-
-
-def current_key(connection: Connection, issuer: Issuer, secret: str, now: datetime) -> SigningKey:
-    """The key to sign with, made if there is none yet; WrongSecret if it was sealed under another secret."""
-    ensure_key(connection, issuer.slug, secret, now)
-    present = [key for key in store.keys(connection, issuer.slug) if key.retired is None]
-    return SigningKey.unseal(present[-1].name, present[-1].sealed, secret)
-
-
-def public_keys(connection: Connection, issuer: str) -> Mapping[str, str]:
-    """All keys there ever were as Multikey, by name."""
-    return {key.name: keys.multibase(key.public) for key in store.keys(connection, issuer)}
-
-
-def _add_key(connection: Connection, issuer: str, secret: str, now: datetime) -> str:
-    key = SigningKey.new(f"key-{len(store.keys(connection, issuer)) + 1}")
-    public = key.private.public_key().public_bytes_raw()
-    store.add_key(connection, issuer, StoredKey(key.name, public, key.seal(secret), now, None))
-    return key.name

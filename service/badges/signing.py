@@ -48,7 +48,7 @@ def sign(document: Document, issuer: Issuer, key: SigningKey, created: datetime)
     by_template = templates.canonical(document)
     quads = by_template or _checked(document)
     assert _author(document) == issuer.did, f"{issuer.method(key.name)} is no key of the issuer {_author(document)}"
-    signature = key.private.sign(_configured(tuple(document["@context"]), *options.items()) + _sha256(quads))
+    signature = key.sign(_configured(tuple(document["@context"]), *options.items()) + _sha256(quads))
     proof = {**options, "proofValue": "z" + keys.base58(signature)}
     signed = msgspec.json.encode({**document, "proof": [proof]})
     if not by_template:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import secrets
-from collections.abc import Container
+from collections.abc import Iterable
 
 BITS = 131_072  # the least that the standard allows (section 6.1), so that one bit tells little about one person
 
@@ -15,10 +15,11 @@ def empty() -> bytes:
     return bytes(BITS // 8)
 
 
-def flip(bits: bytes, index: int) -> bytes:
-    """The list with the bit at `index` set; index 0 is the leftmost bit of the first byte (section 3.4)."""
+def marked(bits: bytes, indexes: Iterable[int]) -> bytes:
+    """The list with the bits at `indexes` set; index 0 is the leftmost bit of the first byte (section 3.4)."""
     changed = bytearray(bits)
-    changed[index // 8] |= 0x80 >> index % 8
+    for index in indexes:
+        changed[index // 8] |= 0x80 >> index % 8
     return bytes(changed)
 
 
@@ -38,11 +39,9 @@ def decode(encoded: str) -> bytes:
     return gzip.decompress(base64.urlsafe_b64decode(encoded[1:] + "=" * (-(len(encoded) - 1) % 4)))
 
 
-def free_index(taken: Container[int]) -> int:
-    """An index drawn at random among those not taken, so that neighbours in the list have nothing in common.
+def draw(number: int) -> list[int]:
+    """So many different indexes at random, so that neighbours in the list have nothing in common."""
+    return _chance.sample(range(BITS), number)
 
-    The caller starts a new list long before this one is full: with at most half taken two draws are enough on average.
-    """
-    while (index := secrets.randbelow(BITS)) in taken:
-        pass
-    return index
+
+_chance = secrets.SystemRandom()

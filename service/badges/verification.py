@@ -20,8 +20,8 @@ def problems(
 
 def public_keys(did_document: Mapping[str, Any]) -> dict[str, str]:
     """The keys that a DID document lets sign assertions, by verification method."""
-    methods = {method["id"]: method["publicKeyMultibase"] for method in did_document["verificationMethod"]}
-    return {name: methods[name] for name in did_document["assertionMethod"] if name in methods}
+    methods = {method["id"]: method.get("publicKeyMultibase") for method in did_document["verificationMethod"]}
+    return {name: methods[name] for name in did_document["assertionMethod"] if methods.get(name)}
 
 
 def _date_problems(credential: Mapping[str, Any], now: datetime) -> list[str]:
@@ -42,5 +42,5 @@ def _status_problems(
     if found := signing.problems(status_list, keys):
         return [f"status list: {problem}" for problem in found]
     if status.is_set(status.decode(status_list["credentialSubject"]["encodedList"]), int(entry["statusListIndex"])):
-        return ["$.credentialStatus: revoked"]
+        return [f"$.credentialStatus: {'suspended' if entry['statusPurpose'] == 'suspension' else 'revoked'}"]
     return []

@@ -11,9 +11,9 @@ from uuid import UUID
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
-from service.badges import issuing
+from service.badges import lists
 from service.http.auth import bearer, requires
-from service.http.issuers import issuer
+from service.http.issuers import issuer, issuer_of
 from service.http.problems import Problem
 from service.http.resources import LARGEST, PAGE, Blueprint
 from service.http.services import services
@@ -115,7 +115,7 @@ def revoke(why: Mapping[str, str], award: UUID) -> dict[str, Any]:
     with here.engine.begin() as connection:
         if not credentials.revoke(connection, award, why["because"], now):
             raise Problem(409, "This award has no credential that could be withdrawn.")
-        issuing.resign_dirty_lists(connection, issuer(), here.settings.secret_key, now)
+        lists.sign_dirty(connection, issuer_of, here.settings.secret_key, now)
         return _badge(_own(store.award(connection, award, now), award))
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from flask import Response, abort
 
-from service.http.issuers import VC, VC_FORMS, Published, form_of, published
+from service.badges import issuing
+from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, issuer_of, published
 from service.http.pages import page
 from service.http.resources import Blueprint
 from service.http.services import services
@@ -25,9 +26,12 @@ HELD_BY = {"emailAddress": "e-mail address", "ext:mbox_sha1sum": "e-mail address
 @blueprint.response(200, Published, content_type=VC, description="An OpenBadgeCredential; a page for browsers")
 def get(id_: UUID) -> Response:
     """A credential, as it was signed"""
-    form = form_of(*VC_FORMS, "text/html")
+    form = form_of(*VC_FORMS, *JWS_FORMS, "text/html")
     found = _found(id_)
-    response = _page(found) if form == "text/html" else published(found.body, form)
+    if form == "text/html":
+        response = _page(found)
+    else:
+        response = published(_compact(found).encode() if form in JWS_FORMS else found.body, form)
     response.vary.add("Accept")
     return response
 
@@ -39,6 +43,21 @@ def download(id_: UUID) -> Response:
     response = published(_found(id_).body, VC)
     response.headers["Content-Disposition"] = f'attachment; filename="badge-{id_}.json"'
     return response
+
+
+@blueprint.route("/<uuid:id_>.jwt")
+@blueprint.response(200, Published, content_type="text/plain", description="The credential as compact JWS, to save")
+def download_jwt(id_: UUID) -> Response:
+    """A credential as a JSON Web Signature"""
+    response = published(_compact(_found(id_)).encode(), "text/plain")
+    response.headers["Content-Disposition"] = f'attachment; filename="badge-{id_}.jwt"'
+    return response
+
+
+def _compact(found: Credential) -> str:
+    with services().engine.begin() as connection:
+        secret, now = services().settings.secret_key, datetime.now(UTC)
+        return issuing.as_jws(connection, found, issuer_of(found.issuer), secret, now)
 
 
 def _found(id_: UUID) -> Credential:

@@ -8,7 +8,7 @@ import msgspec
 from flask import Response, abort, request
 from marshmallow import INCLUDE, Schema
 
-from service.badges import documents, issuing
+from service.badges import documents, keyring, lists
 from service.badges.documents import SLUG, Document, Issuer
 from service.http.problems import Problem
 from service.http.resources import Blueprint
@@ -19,6 +19,7 @@ blueprint = Blueprint("issuers", __name__, description="What verifiers of badges
 
 VC = "application/vc+ld+json"
 VC_FORMS = (VC, "application/vc", "application/ld+json", "application/json")
+JWS_FORMS = ("text/plain", "application/vc+jwt", "application/jwt")
 
 
 class Published(Schema):
@@ -32,6 +33,11 @@ def issuer() -> Issuer:
     """Who issues the badges of this service."""
     settings = services().settings
     return Issuer(SLUG, settings.issuer_name, settings.public_url)
+
+
+def issuer_of(slug: str) -> Issuer:
+    """The issuer of this slug, which something signed names."""
+    return issuer()
 
 
 def published(content: bytes | Document, mimetype: str, cache: str = "no-cache") -> Response:
@@ -58,29 +64,33 @@ def did(slug: str) -> Response:
     if slug != SLUG:
         abort(404)
     with services().engine.connect() as connection:
-        keys = issuing.public_keys(connection, slug)
+        keys = keyring.public_keys(connection, slug, datetime.now(UTC))
     return published(documents.did_document(issuer(), keys), "application/did+ld+json", "public, max-age=60")
 
 
 @blueprint.route("/.well-known/jwks.json")
 @blueprint.response(200, Published, content_type="application/jwk-set+json", description="A JWK Set")
 def jwks() -> Response:
-    """The keys of the issuer as a JWK Set"""
+    """The keys of all issuers as a JWK Set"""
     with services().engine.connect() as connection:
-        keys = issuing.public_keys(connection, SLUG)
-    return published(documents.key_set(issuer(), keys), "application/jwk-set+json", "public, max-age=60")
+        keys = keyring.public_keys(connection, SLUG, datetime.now(UTC))
+    told = {"keys": documents.key_set(issuer(), keys)}
+    return published(told, "application/jwk-set+json", "public, max-age=60")
 
 
 @blueprint.route(f"/status/<int(max={2**31 - 1}):number>")
 @blueprint.response(200, Published, content_type=VC, description="A signed BitstringStatusListCredential")
 def status(number: int) -> Response:
-    """Which credentials are revoked"""
-    now = datetime.now(UTC)
+    """Which credentials are revoked or suspended"""
+    form, now, secret = form_of(*VC_FORMS, *JWS_FORMS), datetime.now(UTC), services().settings.secret_key
     with services().engine.begin() as connection:
-        issuing.resign_dirty_lists(connection, issuer(), services().settings.secret_key, now)
-        body = store.list_body(connection, number)
-    if body is None:
-        abort(404)
-    response = published(body, form_of(*VC_FORMS), f"public, max-age={issuing.TTL_SECONDS}")
+        lists.sign_dirty(connection, issuer_of, secret, now)
+        found = store.find_list(connection, number)
+        if found is None or found.body is None:
+            abort(404)
+        body = found.body
+        if form in JWS_FORMS:
+            body = lists.as_jws(connection, found, issuer_of(found.issuer), secret, now).encode()
+    response = published(body, form, f"public, max-age={lists.TTL_SECONDS}")
     response.vary.add("Accept")
     return response

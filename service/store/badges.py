@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -18,7 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, text, update
 
 from service.core import windows
 from service.core.achievement import Achievement
@@ -185,12 +185,20 @@ def award(connection: Connection, id_: UUID, now: datetime, *, lock: bool = Fals
 
 def identities(connection: Connection, learner_id: int) -> list[tuple[str, str | None]]:
     """The identifiers of a learner: key, and the address where it is known; known addresses first."""
+    return identities_of(connection, [learner_id]).get(learner_id, [])
+
+
+def identities_of(connection: Connection, learners: Collection[int]) -> dict[int, list[tuple[str, str | None]]]:
+    """The same of several learners, by learner."""
     rows = connection.execute(
-        select(identifier.c.key, identifier.c.mbox)
-        .where(identifier.c.learner == learner_id)
-        .order_by(identifier.c.mbox.is_(None), identifier.c.key)
+        select(identifier.c.learner, identifier.c.key, identifier.c.mbox)
+        .where(identifier.c.learner == func.any(list(learners)))
+        .order_by(identifier.c.learner, identifier.c.mbox.is_(None), identifier.c.key)
     )
-    return [(row.key, row.mbox) for row in rows]
+    found: dict[int, list[tuple[str, str | None]]] = {}
+    for row in rows:
+        found.setdefault(row.learner, []).append((row.key, row.mbox))
+    return found
 
 
 _AWARDS = (

@@ -1,19 +1,23 @@
-"""What was signed, in the database: credentials, the status lists that say which of them are revoked, and the keys.
+"""What was signed, in the database: credentials, and the status lists that say which of them do not hold (any more).
 
-Bits of a status list only ever get set: a credential that was revoked stays so. Which ones are to be set follows from
-the credentials, so that a revocation writes no bits; it marks the list, and whoever signs it next reads them.
+Which bits of a list are set follows from the credentials, so that a revocation writes no bits; it marks the list, and
+whoever signs it next reads them. A revoked credential stays revoked; a suspended one can be reinstated, which is why
+the two have lists of their own: a credential is in one of them, and says in which (`purpose`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, case, func, insert, or_, select, text, update
 
-from service.store.tables import badge_award, credential, signing_key, status_list
+from service.store.tables import badge_award, credential, status_list
+
+Purpose = Literal["revocation", "suspension"]
 
 
 @dataclass(frozen=True)
@@ -22,39 +26,82 @@ class Credential:
 
     id: UUID
     award: UUID
+    issuer: str
+    key: str
     body: bytes
     issued: datetime
     expires: datetime | None
-    revoked: datetime | None
-    revoked_because: str | None
+    status_list: int
+    status_index: int
+    jws: str | None = None
+    revoked: datetime | None = None
+    revoked_because: str | None = None
+    suspended: datetime | None = None
+    suspended_because: str | None = None
+    replaced_by: UUID | None = None
 
 
-def add_credential(
-    connection: Connection,
-    id_: UUID,
-    award_id: UUID,
-    body: bytes,
-    issued: datetime,
-    expires: datetime | None,
-    place: tuple[int, int],
-) -> None:
-    """Keep a signed credential and make it the award's; `place` is its list and its index there."""
-    number, index = place
-    connection.execute(
-        insert(credential).values(
-            id=id_, award=award_id, body=body, issued=issued, expires=expires, status_list=number, status_index=index
-        )
+_CREDENTIAL = [credential.c[one.name] for one in fields(Credential)]
+
+_ADD = text("""
+    WITH added AS (
+        INSERT INTO credential (id, award, issuer, key, body, issued, expires, status_list, status_index)
+        SELECT id, award, :issuer, :key, body, :issued, expires, :list, index
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:awards AS uuid[]), CAST(:bodies AS bytea[]),
+             CAST(:expires AS timestamptz[]), CAST(:indexes AS int[])) AS new(id, award, body, expires, index)
+        RETURNING id, award
+    ), counted AS (
+        UPDATE status_list SET used = used + (SELECT count(*) FROM added) WHERE id = :list
     )
-    connection.execute(update(badge_award).where(badge_award.c.id == award_id).values(credential=id_))
-    connection.execute(update(status_list).where(status_list.c.id == number).values(used=status_list.c.used + 1))
+    UPDATE badge_award SET credential = added.id FROM added WHERE badge_award.id = added.award
+""")
+
+
+def add_credentials(connection: Connection, signed: Sequence[Credential]) -> None:
+    """Keep credentials that one key signed at one moment, all in one status list, and make them their awards'."""
+    first = signed[0]
+    columns = {"ids": "id", "awards": "award", "bodies": "body", "expires": "expires", "indexes": "status_index"}
+    arrays = {name: [getattr(one, column) for one in signed] for name, column in columns.items()}
+    same = {"issuer": first.issuer, "key": first.key, "issued": first.issued, "list": first.status_list}
+    connection.execute(_ADD, {**arrays, **same})
 
 
 def find_credential(connection: Connection, id_: UUID) -> Credential | None:
-    names = ("id", "award", "body", "issued", "expires", "revoked", "revoked_because")
-    row = connection.execute(
-        select(*(credential.c[name] for name in names)).where(credential.c.id == id_)
-    ).one_or_none()
-    return None if row is None else Credential(*row)
+    row = connection.execute(select(*_CREDENTIAL).where(credential.c.id == id_)).one_or_none()
+    return None if row is None else Credential(**row._mapping)
+
+
+def keep_jws(connection: Connection, id_: UUID, jws: str, key: str) -> str:
+    """Keep the compact form of a credential, once for all: the one that is kept."""
+    first = credential.c.id == id_, credential.c.jws.is_(None)
+    connection.execute(update(credential).where(*first).values(jws=jws, jws_key=key))
+    kept: str = connection.execute(select(credential.c.jws).where(credential.c.id == id_)).scalar_one()
+    return kept
+
+
+def replace(connection: Connection, old: UUID, new: UUID, because: str, now: datetime) -> None:
+    """Revoke a credential that another one, already added, has superseded, and say which."""
+    changed = update(credential).where(credential.c.id == old)
+    gone = case((credential.c.revoked.is_(None), because), else_=credential.c.revoked_because)
+    values = {"replaced_by": new, "revoked": func.coalesce(credential.c.revoked, now), "revoked_because": gone}
+    mark_dirty(connection, connection.execute(changed.values(values).returning(credential.c.status_list)).scalars())
+
+
+def suspend(connection: Connection, id_: UUID, because: str | None, now: datetime) -> bool:
+    """Suspend a credential (`because` tells why), or reinstate it (None); False if its list is no list of suspensions.
+
+    A revoked one is left as it is.
+    """
+    able = select(status_list.c.id).where(status_list.c.purpose == "suspension")
+    changed = connection.execute(
+        update(credential)
+        .where(credential.c.id == id_, credential.c.revoked.is_(None), credential.c.status_list.in_(able))
+        .values(suspended=None if because is None else now, suspended_because=because)
+        .returning(credential.c.status_list)
+    )
+    lists = changed.scalars().all()
+    mark_dirty(connection, lists)
+    return bool(lists)
 
 
 def revoke(connection: Connection, award_id: UUID, because: str, now: datetime) -> bool:
@@ -91,95 +138,76 @@ def mark_dirty(connection: Connection, lists: Iterable[int]) -> None:
         connection.execute(update(status_list).where(status_list.c.id.in_(numbers)).values(dirty=True))
 
 
-def open_list(connection: Connection, most: int) -> int | None:
-    """Lock and name a status list with fewer than `most` indexes given out; None if there is none."""
+def mark_all_dirty(connection: Connection, issuer: str) -> None:
+    """Have all lists of an issuer signed again, as when its key has changed."""
+    mark_dirty(connection, connection.execute(select(status_list.c.id).where(status_list.c.issuer == issuer)).scalars())
+
+
+def open_list(connection: Connection, issuer: str, purpose: Purpose, most: int) -> int | None:
+    """Lock and name a list of this issuer with at most `most` indexes given out; None if there is none."""
+    fitting = (status_list.c.issuer == issuer, status_list.c.purpose == purpose, status_list.c.used <= most)
     return connection.execute(
-        select(status_list.c.id).where(status_list.c.used < most).order_by(status_list.c.id).limit(1).with_for_update()
+        select(status_list.c.id).where(*fitting).order_by(status_list.c.id).limit(1).with_for_update()
     ).scalar_one_or_none()
 
 
-def add_list(connection: Connection, bits: bytes) -> int:
+def add_list(connection: Connection, issuer: str, purpose: Purpose, bits: bytes) -> int:
     """A new status list, not signed yet; nobody sees it before this transaction ends."""
-    number: int = connection.execute(insert(status_list).values(bits=bits).returning(status_list.c.id)).scalar_one()
+    made = insert(status_list).values(issuer=issuer, purpose=purpose, bits=bits).returning(status_list.c.id)
+    number: int = connection.execute(made).scalar_one()
     return number
 
 
-def taken_indexes(connection: Connection, number: int) -> set[int]:
-    found = connection.execute(select(credential.c.status_index).where(credential.c.status_list == number))
-    return set(found.scalars())
+def taken(connection: Connection, number: int, indexes: Sequence[int]) -> set[int]:
+    """Which of these indexes of a list are given out."""
+    found = select(credential.c.status_index).where(credential.c.status_list == number)
+    return set(connection.execute(found.where(credential.c.status_index == func.any(list(indexes)))).scalars())
 
 
-def dirty_lists(connection: Connection) -> list[tuple[int, bytes]]:
-    """Lock the lists that are to be signed again: number and bits. Those locked already are left to who holds them."""
-    rows = connection.execute(
-        select(status_list.c.id, status_list.c.bits)
-        .where(status_list.c.dirty)
-        .order_by(status_list.c.id)
-        .with_for_update(skip_locked=True)
-    )
-    return [(row.id, row.bits) for row in rows]
+@dataclass(frozen=True)
+class StatusList:
+    """A status list as it is kept: `body` and `jws` are its signed forms, None until they are made."""
+
+    id: int
+    issuer: str
+    purpose: Purpose
+    bits: bytes
+    body: bytes | None
+    jws: str | None
 
 
-def revoked_indexes(connection: Connection, number: int) -> list[int]:
-    found = connection.execute(
-        select(credential.c.status_index).where(credential.c.status_list == number, credential.c.revoked.is_not(None))
-    )
+_LIST = [status_list.c[one.name] for one in fields(StatusList)]
+
+
+def dirty_lists(connection: Connection) -> list[StatusList]:
+    """Lock the lists that are to be signed again. Those locked already are left to who holds them."""
+    dirty = select(*_LIST).where(status_list.c.dirty).order_by(status_list.c.id).with_for_update(skip_locked=True)
+    return [StatusList(**row._mapping) for row in connection.execute(dirty)]
+
+
+def find_list(connection: Connection, number: int) -> StatusList | None:
+    row = connection.execute(select(*_LIST).where(status_list.c.id == number)).one_or_none()
+    return None if row is None else StatusList(**row._mapping)
+
+
+def ended_indexes(connection: Connection, number: int) -> list[int]:
+    """The indexes of a list of which the credentials are revoked or suspended."""
+    ended = or_(credential.c.revoked.is_not(None), credential.c.suspended.is_not(None))
+    found = connection.execute(select(credential.c.status_index).where(credential.c.status_list == number, ended))
     return list(found.scalars())
 
 
 def publish_list(connection: Connection, number: int, bits: bytes, body: bytes, now: datetime) -> None:
     """Keep the bits and the signed bytes of a status list that was locked."""
-    connection.execute(
-        update(status_list).where(status_list.c.id == number).values(bits=bits, body=body, signed=now, dirty=False)
-    )
+    values = {"bits": bits, "body": body, "jws": None, "signed": now, "dirty": False}
+    connection.execute(update(status_list).where(status_list.c.id == number).values(values))
+
+
+def keep_list_jws(connection: Connection, number: int, body: bytes | None, jws: str) -> None:
+    """Keep the compact form of a list, unless it has been signed anew since `body`."""
+    same = (status_list.c.id == number, status_list.c.body == body)
+    connection.execute(update(status_list).where(*same).values(jws=jws))
 
 
 def any_dirty(connection: Connection) -> bool:
     return connection.execute(select(func.count()).select_from(status_list).where(status_list.c.dirty)).scalar_one() > 0
-
-
-def list_body(connection: Connection, number: int) -> bytes | None:
-    """The signed bytes of a status list, as served."""
-    return connection.execute(select(status_list.c.body).where(status_list.c.id == number)).scalar_one_or_none()
-
-
-# --- keys -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class StoredKey:
-    """A signing key as it is kept: named, its public half in the clear and its private half sealed."""
-
-    name: str
-    public: bytes
-    sealed: bytes
-    created: datetime
-    retired: datetime | None
-
-
-def keys(connection: Connection, issuer: str) -> list[StoredKey]:
-    """All keys of an issuer, the oldest first."""
-    rows = connection.execute(
-        select(signing_key).where(signing_key.c.issuer == issuer).order_by(signing_key.c.created, signing_key.c.id)
-    )
-    return [StoredKey(row.id, row.public, row.private, row.created, row.retired) for row in rows]
-
-
-def lock_keys(connection: Connection) -> None:
-    """Nobody else adds or retires a key before this transaction ends; readers are not held up."""
-    connection.execute(text("LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE"))
-
-
-def add_key(connection: Connection, issuer: str, key: StoredKey) -> None:
-    connection.execute(
-        insert(signing_key).values(
-            id=key.name, issuer=issuer, public=key.public, private=key.sealed, created=key.created
-        )
-    )
-
-
-def retire_keys(connection: Connection, issuer: str, now: datetime) -> None:
-    """Sign with none of the present keys any more; they stay published."""
-    connection.execute(
-        update(signing_key).where(signing_key.c.issuer == issuer, signing_key.c.retired.is_(None)).values(retired=now)
-    )

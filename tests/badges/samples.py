@@ -10,13 +10,14 @@ from uuid import UUID
 
 from service.badges import documents, signing, status
 from service.badges.about import Achievement
-from service.badges.documents import Award, Issuer
+from service.badges.documents import Award, Issuer, Status
 from service.badges.keys import SigningKey
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 EARNED = NOW - timedelta(days=3)
 ISSUER = Issuer("main", "Acme Learning", "https://badges.example.org")
 KEY = SigningKey.new("key-1")
+RSA = SigningKey.new("rsa-1", "RS256")
 ANA = documents.recipient("sha1:unused", "mailto:ana@acme.example.org", "salt of its own")
 STATEMENTS = tuple(UUID(int=number) for number in range(1, 6))
 KEEN = Achievement(
@@ -28,7 +29,7 @@ KEEN = Achievement(
 )
 AWARD = Award(
     id=UUID("2de9c15f-607e-493f-9fb9-ae79eed115f7"),
-    subject=UUID("7a1d8d6a-6a4e-4d0e-93c3-3c7d1d0e8a11"),
+    subject="urn:uuid:7a1d8d6a-6a4e-4d0e-93c3-3c7d1d0e8a11",
     achievement=KEEN,
     recipients=(ANA,),
     earned=EARNED,
@@ -36,11 +37,10 @@ AWARD = Award(
     expires=NOW + timedelta(days=730),
     reason="Keen learner: complete five different courses.",
     statements=STATEMENTS,
-    status_list=1,
-    status_index=94_567,
+    status=Status("revocation", 1, 94_567),
 )
 
-DID_DOCUMENT = documents.did_document(ISSUER, {"key-1": KEY.multibase})
+DID_DOCUMENT = documents.did_document(ISSUER, {"key-1": KEY.public, "rsa-1": RSA.public})
 
 
 def credential(**changes: Any) -> dict[str, Any]:
@@ -55,10 +55,8 @@ def signed(document: dict[str, Any], key: SigningKey = KEY) -> dict[str, Any]:
 
 def status_list(*revoked: int, key: SigningKey = KEY) -> dict[str, Any]:
     """The signed status list with these bits set."""
-    bits = status.empty()
-    for index in revoked:
-        bits = status.flip(bits, index)
-    return signed(documents.status_list(ISSUER, 1, status.encode(bits), AWARD.issued, 300), key)
+    bits = status.marked(status.empty(), revoked)
+    return signed(documents.status_list(ISSUER, 1, "revocation", status.encode(bits), AWARD.issued, 300), key)
 
 
 def shapes() -> dict[str, dict[str, Any]]:
@@ -76,5 +74,5 @@ def shapes() -> dict[str, dict[str, Any]]:
         "no statements": credential(statements=()),
         **{one.type: credential(recipients=(one,)) for one in others},
         "several identities": credential(recipients=(ANA, *others)),
-        "status list": documents.status_list(ISSUER, 1, status.encode(status.empty()), NOW, 300),
+        "status list": documents.status_list(ISSUER, 1, "revocation", status.encode(status.empty()), NOW, 300),
     }

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, Engine, insert, select
 
-from service.badges import issuing
+from service.badges import issuing, keyring
 from service.badges.documents import Issuer
 from service.core.achievement import Achievement
 from service.core.rule import Duration, Each, Grant, Rule
@@ -55,7 +55,7 @@ def prepare(engine: Engine) -> int:
         resolved = msgspec.json.encode(RULE)
         connection.execute(insert(rule_version).values(rule=number, version=1, text="", resolved=resolved))
         achievements.keep(driver(connection), KEEN, (SVG, "image/svg+xml"))
-        issuing.ensure_key(connection, "main", SECRET, NOW)
+        keyring.current_key(connection, "main", SECRET, NOW)
     return ana
 
 

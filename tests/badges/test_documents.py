@@ -10,6 +10,7 @@ import pytest
 
 from service.badges import documents
 from service.badges.documents import Issuer
+from service.badges.keys import SigningKey
 from tests.badges import samples
 
 
@@ -95,7 +96,7 @@ def test_validity_has_a_beginning_and_may_have_an_end() -> None:
 
 
 def test_the_did_document_keeps_retired_keys() -> None:
-    keys = {"key-1": "z6MkOld", "key-2": "z6MkNew"}
+    keys = {"key-1": samples.KEY.public, "key-2": SigningKey.new("key-2").public}
     document = documents.did_document(samples.ISSUER, keys)
     assert document["assertionMethod"] == [
         "did:web:badges.example.org:issuers:main#key-1",
@@ -105,6 +106,6 @@ def test_the_did_document_keeps_retired_keys() -> None:
 
 
 def test_the_key_set_says_whose_keys_they_are() -> None:
-    (key,) = documents.key_set(samples.ISSUER, {"key-1": samples.KEY.multibase})["keys"]
+    (key,) = documents.key_set(samples.ISSUER, {"key-1": samples.KEY.public})
     assert (key["kty"], key["crv"], key["iss"]) == ("OKP", "Ed25519", samples.ISSUER.did)
     assert key["kid"] == samples.ISSUER.method("key-1")

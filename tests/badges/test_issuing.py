@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, func, select, update
 
-from service.badges import about, documents, issuing, verification
+from service.badges import about, documents, issuing, keyring, lists, verification
 from service.badges.issuing import Refused
 from service.badges.keys import WrongSecret
 from service.store import badges, credentials
@@ -30,9 +30,10 @@ def problems(connection: Connection, id_: UUID) -> tuple[str, ...]:
     assert found is not None
     body = json.loads(found.body)
     number = int(body["credentialStatus"]["statusListCredential"].rpartition("/")[2])
-    listed = json.loads(credentials.list_body(connection, number) or b"")
-    did = documents.did_document(ISSUER, issuing.public_keys(connection, "main"))
-    return verification.problems(body, did, listed, NOW + timedelta(seconds=1))
+    listed = credentials.find_list(connection, number)
+    assert listed is not None
+    did = documents.did_document(ISSUER, keyring.public_keys(connection, "main", NOW))
+    return verification.problems(body, did, json.loads(listed.body or b""), NOW + timedelta(seconds=1))
 
 
 def test_an_accepted_offer_is_a_valid_credential(engine: Engine, ana: int) -> None:
@@ -166,8 +167,8 @@ def test_a_revocation_flips_the_bit_when_the_list_is_signed_again(engine: Engine
         (other,) = [one.id for one in badges.awards_of(connection, ana, NOW) if one.credential is None]
         revoked = stored.claim(connection, other)
         badges.settle(connection, [change(ana, key="2", grounded=False, if_undone="revoke")])
-        assert issuing.resign_dirty_lists(connection, ISSUER, SECRET, NOW) == 1
-        assert issuing.resign_dirty_lists(connection, ISSUER, SECRET, NOW) == 0
+        assert lists.sign_dirty(connection, lambda _: ISSUER, SECRET, NOW) == 1
+        assert lists.sign_dirty(connection, lambda _: ISSUER, SECRET, NOW) == 0
         assert problems(connection, kept) == ()
         assert problems(connection, revoked) == ("$.credentialStatus: revoked",)
 
@@ -179,7 +180,7 @@ def test_a_bit_stays_set_whatever_comes_after(engine: Engine, ana: int) -> None:
         badges.settle(connection, [change(ana, grounded=False, if_undone="revoke")])
         badges.settle(connection, [change(ana)])
         second = stored.claim(connection, award)
-        issuing.resign_dirty_lists(connection, ISSUER, SECRET, NOW)
+        lists.sign_dirty(connection, lambda _: ISSUER, SECRET, NOW)
         assert problems(connection, first) == ("$.credentialStatus: revoked",)
         assert problems(connection, second) == ()
 
@@ -187,7 +188,7 @@ def test_a_bit_stays_set_whatever_comes_after(engine: Engine, ana: int) -> None:
 def test_a_full_list_is_followed_by_another(engine: Engine, ana: int) -> None:
     with engine.begin() as connection:
         stored.claim(connection, stored.offer(connection, ana))
-        connection.execute(update(status_list).values(used=issuing.MOST_IN_A_LIST))
+        connection.execute(update(status_list).values(used=lists.MOST_IN_A_LIST))
         badges.settle(connection, [change(ana, key="2")])
         (other,) = [one.id for one in badges.awards_of(connection, ana, NOW) if one.credential is None]
         assert problems(connection, stored.claim(connection, other)) == ()
@@ -198,7 +199,7 @@ def test_a_credential_outlives_the_key_it_was_signed_with(engine: Engine, ana: i
     with engine.begin() as connection:
         award = stored.offer(connection, ana)
         before = stored.claim(connection, award)
-        assert issuing.rotate(connection, "main", SECRET, NOW) == "key-2"
+        assert keyring.rotate(connection, "main", SECRET, NOW) == "key-2"
         badges.settle(connection, [change(ana, key="2")])
         (other,) = [one.id for one in badges.awards_of(connection, ana, NOW) if one.credential is None]
         after = stored.claim(connection, other)
@@ -211,12 +212,12 @@ def test_a_credential_outlives_the_key_it_was_signed_with(engine: Engine, ana: i
 def test_one_key_is_made_however_many_start_at_once(engine: Engine) -> None:
     def start(_: int) -> None:
         with engine.begin() as connection:
-            issuing.ensure_key(connection, "main", SECRET, NOW)
+            keyring.ensure_keys(connection, "main", SECRET, NOW)
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(start, range(6)))
     with engine.begin() as connection:
-        assert connection.execute(select(signing_key.c.id)).scalars().all() == ["key-1"]
+        assert connection.execute(select(signing_key.c.id)).scalars().all() == ["key-1", "rsa-1"]
 
 
 def test_control_characters_that_an_author_wrote_do_not_hinder_a_claim() -> None:

@@ -79,7 +79,7 @@ def test_another_issuer_cannot_sign_in_the_name_of_this_one() -> None:
     (proof,) = samples.signed(document)["proof"]
     options = {**proof, "verificationMethod": other.method("key-1")}
     del options["proofValue"]
-    forged = {**options, "proofValue": "z" + base58(key.private.sign(signing._digest(document, options)))}
+    forged = {**options, "proofValue": "z" + base58(key.sign(signing._digest(document, options)))}
     (problem,) = signing.problems({**document, "proof": [forged]}, {other.method("key-1"): key.multibase})
     assert problem.startswith("$.proof.verificationMethod: did:web:other.example.org")
 

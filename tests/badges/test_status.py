@@ -15,17 +15,16 @@ def test_a_list_has_at_least_131072_bits() -> None:
 
 
 def test_index_zero_is_the_leftmost_bit() -> None:
-    assert status.flip(status.empty(), 0)[0] == 0b1000_0000
-    assert status.flip(status.empty(), 9)[1] == 0b0100_0000
+    assert status.marked(status.empty(), [0, 9])[:2] == bytes([0b1000_0000, 0b0100_0000])
 
 
-def test_a_flipped_bit_stays_and_changes_no_other() -> None:
-    bits = status.flip(status.flip(status.empty(), 77), 77)
+def test_a_marked_bit_stays_and_changes_no_other() -> None:
+    bits = status.marked(status.marked(status.empty(), [77]), [77])
     assert [index for index in range(status.BITS) if status.is_set(bits, index)] == [77]
 
 
 def test_a_list_is_gzip_in_base64url_without_padding_after_a_u() -> None:
-    bits = status.flip(status.empty(), 5)
+    bits = status.marked(status.empty(), [5])
     encoded = status.encode(bits)
     assert encoded[0] == "u"
     assert "=" not in encoded
@@ -42,6 +41,8 @@ def test_an_encoding_without_the_prefix_is_refused() -> None:
         status.decode("H4sIAAAA")
 
 
-def test_a_free_index_is_none_of_those_taken() -> None:
-    free = 4711
-    assert status.free_index(set(range(status.BITS)) - {free}) == free
+def test_indexes_are_drawn_at_random_and_never_twice() -> None:
+    drawn = status.draw(1000)
+    assert len(set(drawn)) == 1000
+    assert drawn != sorted(drawn)
+    assert max(drawn) < status.BITS

@@ -32,7 +32,7 @@ def award(chance: random.Random) -> Award:
     return replace(
         samples.AWARD,
         id=UUID(int=chance.getrandbits(128)),
-        subject=UUID(int=chance.getrandbits(128)),
+        subject=f"urn:uuid:{UUID(int=chance.getrandbits(128))}",
         achievement=replace(
             samples.KEEN,
             slug=chance.choice(["keen", "a-b"]),
@@ -51,7 +51,7 @@ def award(chance: random.Random) -> Award:
         expires=earned if chance.random() < 0.5 else None,
         reason=text(chance, 3000 if chance.random() < 0.01 else 100),
         statements=tuple(UUID(int=chance.getrandbits(128)) for _ in range(chance.randrange(4))),
-        status_index=chance.randrange(131_072),
+        status=documents.Status("revocation", 1, chance.randrange(131_072)),
     )
 
 

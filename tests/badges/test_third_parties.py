@@ -16,7 +16,7 @@ from service.badges.keys import SigningKey
 from tests.badges import samples
 from tests.badges.verifiers import verdicts
 
-INDEX = samples.AWARD.status_index
+INDEX = samples.AWARD.status.index
 ALL_AGREE = {"digitalbazaar": "", "dcc": "", "openbadgeslib": ""}
 JSON_LD_SCHEMA = json.loads((Path(__file__).parent / "schemas/achievementcredential.ld.json").read_text())
 

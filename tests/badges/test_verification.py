@@ -16,12 +16,12 @@ def test_a_fresh_credential_is_valid() -> None:
 
 
 def test_a_revoked_credential_is_not() -> None:
-    revoked = samples.status_list(samples.AWARD.status_index)
+    revoked = samples.status_list(samples.AWARD.status.index)
     assert verification.problems(GOOD, samples.DID_DOCUMENT, revoked, samples.NOW) == ("$.credentialStatus: revoked",)
 
 
 def test_the_bits_of_others_do_not_matter() -> None:
-    index = samples.AWARD.status_index
+    index = samples.AWARD.status.index
     others = samples.status_list(index - 1, index + 1)
     assert verification.problems(GOOD, samples.DID_DOCUMENT, others, samples.NOW) == ()
 

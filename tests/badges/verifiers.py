@@ -29,21 +29,52 @@ def verdicts(
     }
 
 
+def jwt_verdicts(token: str, did: Mapping[str, Any], documents: Mapping[str, Any]) -> dict[str, str]:
+    """Verdicts about a VC-JWT by verifier: `jose` and `openbadgeslib`. did: the DID document of its issuer."""
+    return {
+        "jose": _node("verify-jwt.mjs", {"token": token, "did": did})["why"],
+        "openbadgeslib": openbadgeslib_jwt(token, did, documents),
+    }
+
+
+def openbadgeslib_jwt(token: str, did: Mapping[str, Any], documents: Mapping[str, Any]) -> str:
+    from openbadgeslib.ob3 import OB3Verifier
+
+    def download(url: str, *_: object, **__: object) -> bytes:
+        if url not in documents:
+            raise OSError(f"offline: {url}")
+        document = documents[url]
+        return document.encode() if isinstance(document, str) else json.dumps(document).encode()
+
+    try:
+        verifier = OB3Verifier.for_issuer_did(did["id"], download=download)
+        verifier.verify(token, check_status=True, verify_status_list=False, download=download)
+    except Exception as refused:  # noqa: BLE001 - its refusals share no base class
+        return f"{type(refused).__name__}: {refused}"
+    return ""
+
+
 def _javascript(
     credential: Mapping[str, Any], documents: Mapping[str, Any], origins: Mapping[str, str]
 ) -> dict[str, str]:
+    question = {"credential": credential, "documents": documents, "origins": origins}
+    given = _node("verify.mjs", question).items()
+    return {name: "" if one["valid"] else one["why"] or "refused" for name, one in given}
+
+
+def _node(script: str, question: Mapping[str, Any]) -> dict[str, Any]:
     if not (JAVASCRIPT / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=JAVASCRIPT, check=True)
-    question = json.dumps({"credential": credential, "documents": documents, "origins": origins})
     answer = subprocess.run(
-        ["node", str(JAVASCRIPT / "verify.mjs")],
-        input=question,
+        ["node", str(JAVASCRIPT / script)],
+        input=json.dumps(question),
         capture_output=True,
         text=True,
         check=True,
         timeout=120,
     )
-    return {name: "" if one["valid"] else one["why"] or "refused" for name, one in json.loads(answer.stdout).items()}
+    told: dict[str, Any] = json.loads(answer.stdout)
+    return told
 
 
 def _openbadgeslib(credential: Mapping[str, Any], documents: Mapping[str, Any], origins: Mapping[str, str]) -> str:

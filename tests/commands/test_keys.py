@@ -28,9 +28,9 @@ def test_a_rotation_retires_the_old_key_and_keeps_it(environ: dict[str, str]) ->
     assert old["retired"]
     assert new["retired"] is None
     assert old["public"].startswith("z6Mk")
-    assert set(new) == {"name", "public", "created", "retired"}
+    assert set(new) == {"name", "algorithm", "public", "created", "retired", "published"}
 
 
 def test_keys_are_shown_as_lines_of_words(environ: dict[str, str]) -> None:
     run(environ, "rotate")
-    assert run(environ, "list").output.startswith("name=key-1  public=z6Mk")
+    assert run(environ, "list").output.startswith("name=key-1  algorithm=EdDSA  public=z6Mk")
