@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Engine
@@ -86,7 +85,8 @@ def _match(connection: Driver, here: World, people: People, report: Report, prog
 
 
 def _compare_groups(connection: Driver, here: World, people: People, report: Report) -> None:
-    for groups in _batches(_groups(connection), GROUPS):
+    connection.execute("CREATE INDEX ON fresh (rule, learner)")
+    for groups in _batches(matches.grouped(connection, list(here.counting), "fresh"), GROUPS):
         have = ledger.booked(connection, [group for group, _ in groups])
         for group, of_group in groups:
             _compare(here, people, group, of_group, have[group], report)
@@ -98,18 +98,6 @@ def _compare_groups(connection: Driver, here: World, people: People, report: Rep
     for rule, learner, unit, amount in orphans:
         name = here.counting[rule].rule.name
         report.differences.append(f"rule {name}, learner {learner}: {amount} {unit} booked without any match")
-
-
-def _groups(connection: Driver) -> Iterator[tuple[Group, list[Match]]]:
-    connection.execute("CREATE INDEX ON fresh (rule, learner)")
-    with connection.cursor("fresh", binary=True) as cursor:
-        cursor.itersize = 10_000
-        cursor.execute(
-            "SELECT rule, learner, happened, statement, once, detail FROM fresh "
-            "ORDER BY rule, learner, happened, statement"
-        )
-        for group, rows in groupby(cursor, key=lambda row: (row[0], row[1])):
-            yield group, [matches.from_row(*row[1:]) for row in rows]
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -24,6 +24,7 @@ from service.core import windows
 from service.core.achievement import Achievement
 from service.core.rule import Duration, Text
 from service.store.credentials import mark_dirty
+from service.store.engine import Driver
 from service.store.tables import (
     achievement_version,
     badge_award,
@@ -129,6 +130,17 @@ def _recordset(changes: Iterable[BadgeChange]) -> str:
             for change in changes
         ]
     )
+
+
+def states(connection: Driver, awards: Sequence[tuple[int, int, str, str]]) -> dict[tuple[int, int, str, str], str]:
+    """What became of these awards of badges, named by (learner, rule, key, achievement)."""
+    cursor = connection.execute(
+        "SELECT learner, rule, key, achievement, state "
+        "FROM unnest(%b::bigint[], %b::int[], %b::text[], %b::text[]) AS a (learner, rule, key, achievement) "
+        "JOIN badge_award USING (learner, rule, key, achievement)",
+        [list(column) for column in zip(*awards, strict=True)] or [[]] * 4,
+    )
+    return {(learner, rule, key, achievement): state for learner, rule, key, achievement, state in cursor}
 
 
 # --- what a learner has ---------------------------------------------------------------------------------------------

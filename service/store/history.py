@@ -36,6 +36,41 @@ def everything(connection: Driver, size: int = 2000) -> Iterator[list[Claimed]]:
             yield [claimed(*row) for row in rows]
 
 
+class Extent(NamedTuple):
+    """How many statements have been evaluated, and when the first and the last of them happened."""
+
+    statements: int
+    first: datetime | None
+    last: datetime | None
+
+
+def extent(connection: Driver) -> Extent:
+    """All that has been evaluated."""
+    row = connection.execute(
+        f"SELECT count(*), min(happened), max(happened) FROM statement s WHERE {EVALUATED}"  # noqa: S608
+    ).fetchone()
+    assert row is not None
+    return Extent(*row)
+
+
+def holding(
+    connection: Driver, traces: Sequence[bytes] | None, size: int = 2000
+) -> Iterator[tuple[float, list[Claimed]]]:
+    """What has been evaluated and holds one of these traces (None: all of it), with the share gone through so far.
+
+    Read by a cursor of the server in the caller's transaction, in the order in which it is stored.
+    """
+    last = _next_number(connection)
+    with connection.cursor("holding", binary=True) as cursor:
+        cursor.execute(
+            f"SELECT s.seq, {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608
+            f"WHERE {EVALUATED} AND ({_held(traces)})",
+            [*(traces or ())],
+        )
+        while rows := cursor.fetchmany(size):
+            yield rows[-1][0] / last, [claimed(*columns) for _, *columns in rows]
+
+
 def facts(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
     """The statements with these ids that are not voided."""
     cursor = connection.execute(
@@ -83,15 +118,19 @@ def naming(connection: Driver, traces: Sequence[bytes] | None, before: int | Non
     bottom = max(top - size, 1)
     row = connection.execute("SELECT min(received) FROM statement WHERE seq >= %b AND seq < %b", [bottom, top])
     back_to = row.fetchone()
-    held = " OR ".join(["position(%b::bytea IN s.raw) > 0"] * len(traces)) if traces is not None else "true"
     cursor = connection.execute(
         f"SELECT s.seq, {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608 - constants
-        f"WHERE s.seq >= %b AND s.seq < %b AND {EVALUATED} AND ({held}) ORDER BY s.seq DESC",
+        f"WHERE s.seq >= %b AND s.seq < %b AND {EVALUATED} AND ({_held(traces)}) ORDER BY s.seq DESC",
         [bottom, top, *(traces or ())],
         binary=True,
     )
     found = [(seq, columns[3], claimed(*columns)) for seq, *columns in cursor]
     return Stretch(found, back_to[0] if back_to else None, bottom if bottom > 1 else None)
+
+
+def _held(traces: Sequence[bytes] | None) -> str:
+    """The condition that a statement's bytes hold one of so many traces."""
+    return " OR ".join(["position(%b::bytea IN s.raw) > 0"] * len(traces)) if traces is not None else "true"
 
 
 def _next_number(connection: Driver) -> int:

@@ -98,6 +98,20 @@ def zone_name(connection: Driver, learner: int) -> str | None:
     return row[0] if row else None
 
 
+def names(connection: Driver, learners: Iterable[int]) -> dict[int, str | None]:
+    """What these learners are called."""
+    cursor = connection.execute("SELECT id, name FROM learner WHERE id = ANY(%b)", [sorted(learners)])
+    return dict(cursor.fetchall())
+
+
+def shown(connection: Driver, opted_in: bool, learners: Sequence[int]) -> set[int]:
+    """Those of these learners that a board may show. opted_in: only who agreed to it."""
+    if not opted_in:
+        return set(learners)
+    cursor = connection.execute("SELECT id FROM learner WHERE opted_in AND id = ANY(%b)", [list(learners)])
+    return {learner for (learner,) in cursor}
+
+
 class Name(NamedTuple):
     """What a statement calls a learner."""
 

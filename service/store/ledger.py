@@ -6,8 +6,9 @@ of its lines by (key, event time, unit), so a correction is one more line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
@@ -70,6 +71,22 @@ def booked(
         before = lines[line].amount if line in lines else 0
         lines[line] = Booked(before + amount, entry, tuple(statements))
     return {group: {line: booked for line, booked in lines.items() if booked.amount} for group, lines in sums.items()}
+
+
+def standing(connection: Driver, numbers: Sequence[int]) -> Iterator[tuple[Group, list[tuple[Line, int]]]]:
+    """What the ledger comes to by these rules: the lines of each (rule, learner), in the order of groups.
+
+    Read by a cursor of the server in the caller's transaction.
+    """
+    with connection.cursor("standing", binary=True) as cursor:
+        cursor.itersize = 10_000
+        cursor.execute(
+            "SELECT rule, learner, key, happened, unit, sum(amount)::bigint FROM entry WHERE rule = ANY(%b) "
+            "GROUP BY rule, learner, key, happened, unit HAVING sum(amount) <> 0 ORDER BY rule, learner",
+            [list(numbers)],
+        )
+        for group, rows in groupby(cursor, key=lambda row: (row[0], row[1])):
+            yield group, [(Line(*row[2:5]), row[5]) for row in rows]
 
 
 def versions(connection: Driver, group: Group) -> dict[tuple[str, datetime], int]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import astuple
+from psycopg import sql
 
 from service.core.matching import Match
 from service.store.engine import Driver
@@ -98,6 +100,26 @@ def of_groups(connection: Driver, groups: Sequence[Group]) -> dict[Group, list[M
         match = from_row(*columns)
         matches[rule, match.learner].append(match)
     return matches
+
+
+def grouped(
+    connection: Driver, numbers: Sequence[int], table: LiteralString = "match"
+) -> Iterator[tuple[Group, list[Match]]]:
+    """All matches of these rules, in the order of groups and in each of (event time, statement id).
+
+    Read by a cursor of the server in the caller's transaction, from `match` or a table like it.
+    """
+    with connection.cursor(f"grouped_{table}", binary=True) as cursor:
+        cursor.itersize = 10_000
+        cursor.execute(
+            sql.SQL(
+                "SELECT rule, learner, happened, statement, once, detail FROM {} WHERE rule = ANY(%b) "
+                "ORDER BY rule, learner, happened, statement"
+            ).format(sql.Identifier(table)),
+            [list(numbers)],
+        )
+        for group, rows in groupby(cursor, key=lambda row: (row[0], row[1])):
+            yield group, [from_row(*row[1:]) for row in rows]
 
 
 def from_row(learner: int, happened: datetime, statement: UUID, once: bytes | None, detail: bytes | None) -> Match:

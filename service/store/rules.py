@@ -93,10 +93,11 @@ def _boards(connection: Driver, versions: Sequence[Version], zone: ZoneInfo) -> 
         "SELECT board.id, resolved FROM document JOIN board USING (name) WHERE kind = 'board' ORDER BY board.id"
     ):
         board = decode(resolved)
-        yield Counted(number, board, _rules_of(board, versions), ZoneInfo(board.time_zone) if board.time_zone else zone)
+        yield Counted(number, board, rules_of(board, versions), ZoneInfo(board.time_zone) if board.time_zone else zone)
 
 
-def _rules_of(board: Board, versions: Sequence[Version]) -> frozenset[int] | None:
+def rules_of(board: Board, versions: Sequence[Version]) -> frozenset[int] | None:
+    """The numbers of the rules that a board counts; None for all."""
     if board.tagged is not None:
         return frozenset(version.number for version in versions if board.tagged in version.rule.tags)
     if board.from_rules is not None:

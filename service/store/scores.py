@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, func, select, text, update
 
 from service.core.rule import Board
+from service.store.engine import Driver
 from service.store.tables import learner, score
 
 
@@ -79,6 +80,18 @@ def names(connection: Connection, learners: Sequence[int]) -> Mapping[int, str |
 
 _RANK = {"shared": "rank()", "dense": "dense_rank()", "first": "row_number()"}
 _ORDER = {"shared": "points DESC", "dense": "points DESC", "first": "points DESC, reached, learner"}
+
+
+def shown(connection: Driver, number: int, board: Board, period: int) -> dict[int, tuple[int, datetime]]:
+    """Everybody on a board in one period: points, and when they were reached."""
+    everyone = "true" if board.who == "everyone" else "l.opted_in"
+    cursor = connection.execute(
+        "SELECT learner, points, reached FROM score JOIN learner l ON l.id = score.learner "  # noqa: S608
+        f"WHERE board = %b AND period = %b AND points <> 0 AND {everyone}",
+        [number, period],
+        binary=True,
+    )
+    return {learner: (points, reached) for learner, points, reached in cursor}
 
 
 def _ranked(board: Board) -> str:

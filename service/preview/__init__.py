@@ -1,0 +1,136 @@
+"""What other rules would do, on all of history and without doing it: who gains and loses, badges, boards.
+
+One snapshot that cannot be written to; nothing is sampled. Only the rules that would be others are evaluated: their
+matches are made from the statements that can fulfil them, or taken as they are where the conditions stay, and what
+folding them gives is compared with the ledger. Matches go through a temporary table that the database sorts by group,
+so memory does not grow with history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import psycopg
+from sqlalchemy import Engine
+
+from service.core import evaluate, traces
+from service.core.ledger import Line
+from service.core.matching import Index, Match
+from service.preview.changes import Change, Wanted, boards, changes
+from service.preview.report import reported
+from service.preview.sums import Lines, Sums
+from service.preview.told import Ground, Report
+from service.store import history, identity, inbox, ledger, matches, rules
+from service.store.engine import Driver, dedicated
+from service.store.matches import Group
+from service.store.rules import Ruleset
+from service.world import Counting, People, World, candidates, found, parts
+
+__all__ = ["Progress", "Report", "Wanted", "preview"]
+
+Progress = Callable[[int, int], None]
+"""Called with (statements gone through, all statements); may raise to end the preview."""
+
+
+def preview(
+    engine: Engine, wanted: Mapping[str, Wanted], now: datetime, progress: Progress = lambda _done, _all: None
+) -> Report:
+    """What would be different with these rules in the place of their namesakes, by all that has been evaluated.
+
+    now: whose periods are the current ones of the boards.
+    """
+    with dedicated(engine) as connection:
+        connection.execute("CREATE TEMPORARY TABLE fresh (LIKE match)")
+        connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+        with connection.transaction(force_rollback=True):
+            ruleset = rules.in_force(connection)
+            at_work = _Preview(connection, ruleset, changes(ruleset, wanted), progress)
+            return reported(connection, at_work.ground(), at_work.changes, at_work.sums(), now)
+
+
+class _Preview:
+    """A preview at work in one snapshot."""
+
+    def __init__(self, connection: Driver, ruleset: Ruleset, changes: Sequence[Change], progress: Progress) -> None:
+        self.connection = connection
+        self.ruleset = ruleset
+        self.changes = changes
+        self.progress = progress
+        self.extent = history.extent(connection)
+        self.here = World(ruleset._replace(versions=tuple(change.after for change in changes if change.after)))
+        self.people = People(self.here, identity.everybody(connection))
+
+    def ground(self) -> Ground:
+        """What the answer stands on."""
+        names = {version.number: version.rule.name for version in self.ruleset.versions}
+        again = sorted({names[number] for number, _ in rules.pending(self.connection)})
+        return Ground(*self.extent, inbox.size(self.connection), again)
+
+    def sums(self) -> Sums:
+        """What the differences add up to."""
+        self._match([self.here.counting[one.number] for one in self.changes if one.after and not one.conditions_stay])
+        sums = Sums(list(boards(self.ruleset, self.changes)))
+        for change in self.changes:
+            booked = ledger.standing(self.connection, [change.number])
+            for group, lines, own in _joined(booked, self._groups(change)):
+                have = dict(lines)
+                sums.add(group, have, self._wanted(change, group, have, own))
+        self.progress(self.extent.statements, self.extent.statements)
+        return sums
+
+    def _match(self, counting: Sequence[Counting]) -> None:
+        """Writes the matches of these rules into the temporary table."""
+        if not counting:
+            return
+        self.here.index, known = Index(one.matcher for one in counting), self.here.known.learners
+        for share, chunk in history.holding(self.connection, _traces(counting)):
+            facts = [one.fact for one in chunk if not one.voided]
+            if strangers := {part.key for part in parts(facts)} - known.keys():
+                known.update(identity.known(self.connection, list(strangers)))
+            made = [found(candidate, self.people) for candidate in candidates(self.here, facts)]
+            if made:
+                matches.add(self.connection, made, table="fresh")
+            self.progress(min(int(share * self.extent.statements), self.extent.statements), self.extent.statements)
+
+    def _groups(self, change: Change) -> Iterator[tuple[Group, list[Match]]]:
+        if change.after is None:
+            return iter(())
+        return matches.grouped(self.connection, [change.number], "match" if change.conditions_stay else "fresh")
+
+    def _wanted(self, change: Change, group: Group, have: Lines, own: Sequence[Match]) -> Lines:
+        """What the ledger would have of one group."""
+        if change.after is None:
+            return {} if change.wanted.takes_back else have
+        since, counting = change.wanted.since, self.here.counting[group[0]]
+        step = evaluate.fold(counting.setting(counting.matcher.zone(self.people, group[1])), own)
+        given = {
+            Line(one.key, one.happened, unit): amount for one in step.awards for unit, amount in one.amounts.items()
+        }
+        return {line: amount for line, amount in have.items() if since and line.happened < since} | given
+
+
+def _traces(counting: Iterable[Counting]) -> list[bytes] | None:
+    """What statements that any of these rules look at hold one of; None where a rule may look at any statement."""
+    sought = [traces.of_rule(one.rule) for one in counting]
+    if None in sought:
+        return None
+    return list(dict.fromkeys(trace for some in sought for trace in some or ()))
+
+
+def _joined(
+    booked: Iterator[tuple[Group, list[tuple[Line, int]]]], own: Iterator[tuple[Group, list[Match]]]
+) -> Iterator[tuple[Group, list[tuple[Line, int]], list[Match]]]:
+    """Two streams in the order of groups as one."""
+    line, match = next(booked, None), next(own, None)
+    while line is not None or match is not None:
+        if match is None or (line is not None and line[0] < match[0]):
+            assert line is not None
+            yield line[0], line[1], []
+            line = next(booked, None)
+        elif line is None or match[0] < line[0]:
+            yield match[0], [], match[1]
+            match = next(own, None)
+        else:
+            yield match[0], line[1], match[1]
+            line, match = next(booked, None), next(own, None)

@@ -1,0 +1,90 @@
+"""What would be others among the rules in force, and what boards would count then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from service.core.rule import Rule
+from service.store import rules
+from service.store.rules import Ruleset, Version
+from service.store.scoring import Counted
+
+
+class Wanted(NamedTuple):
+    """What is to become of a rule: the rule as it would be, None where it is to be retired.
+
+    since: only what happens from then on goes by it. takes_back: a retired rule takes back what it gave.
+    """
+
+    rule: Rule | None
+    since: datetime | None = None
+    takes_back: bool = False
+
+
+class Change(NamedTuple):
+    """A rule that would be another: the version in force, and the one that would be."""
+
+    name: str
+    before: Version | None
+    after: Version | None
+    wanted: Wanted
+
+    @property
+    def number(self) -> int:
+        version = self.before or self.after
+        assert version is not None
+        return version.number
+
+    @property
+    def kind(self) -> str:
+        if self.after is None:
+            return "retired"
+        return "new" if self.before is None else "changed"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether everything stays that has been given."""
+        return self.after is None and not self.wanted.takes_back
+
+    @property
+    def conditions_stay(self) -> bool:
+        """Whether the matches that are there are those that there would be."""
+        before, after = self.before, self.after
+        return bool(before and after and before.phase == "done" and _matched_by(before.rule) == _matched_by(after.rule))
+
+
+def _matched_by(rule: Rule) -> tuple[Any, ...]:
+    """All that matches depend on."""
+    return (
+        *(rule.when, rule.unless, rule.to, rule.once_per, rule.time_zone, rule.kind),
+        *(limit.from_each for limit in rule.limits if limit.from_each),
+    )
+
+
+def changes(ruleset: Ruleset, wanted: Mapping[str, Wanted]) -> list[Change]:
+    """What would be others among the rules in force; new ones get numbers that no rule has."""
+    known = {version.rule.name: version for version in ruleset.versions}
+    found = []
+    for place, (name, one) in enumerate(wanted.items(), 1):
+        before, rule = known.get(name), one.rule
+        if rule is None:
+            if before is not None and (before.until is None or one.takes_back):
+                found.append(Change(name, before, None, one))
+        elif before is None or before.until is not None or before.rule != rule:
+            live = replace(rule, status="live")
+            number, version = (before.number, before.version + 1) if before else (-place, 1)
+            found.append(Change(name, before, Version(number, version, live, one.since, None, "done"), one))
+    return found
+
+
+def boards(ruleset: Ruleset, changes: Iterable[Change]) -> Iterator[tuple[Counted, Counted]]:
+    """Each board as it counts now, and as it would."""
+    others = {change.number: change.after for change in changes if change.after is not None}
+    stay = [others.pop(version.number, version) for version in ruleset.versions]
+    versions = [*stay, *others.values()]
+    for counted in ruleset.boards:
+        yield counted, counted._replace(rules=rules.rules_of(counted.board, versions))
