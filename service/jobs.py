@@ -8,8 +8,10 @@ seconds for what a crash or a lost Redis left behind.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +28,7 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from service import boards, replay
+from service import boards, children, previews, replay
 from service.badges import keyring, lists
 from service.badges.documents import SLUG, Issuer
 from service.core.rule import Board
@@ -127,7 +129,8 @@ def _worked(redis: Redis) -> bool:
     """Works as long as Redis is there; True when told to stop."""
     worker: Worker | None = None
     try:
-        worker = Worker([Queue(QUEUE, connection=redis)], connection=redis, log_job_description=False)
+        queues = [Queue(name, connection=redis) for name in (previews.QUEUE, QUEUE)]
+        worker = Worker(queues, connection=redis, log_job_description=False)
         worker.work(logging_level="WARNING")
     except RedisError as error:  # raised, too, by a worker that was told to stop and cannot sign off
         log.warning("redis is away; the sweep evaluates meanwhile", error=str(error))
@@ -147,12 +150,22 @@ def drain() -> None:
             shown.append(drained.changed.outbox)
         if len(shown) >= MOST_SHOWN:
             _forget(_here.engine, shown)
-        if time.monotonic() > end:
+        if time.monotonic() > end or Queue(previews.QUEUE, connection=_here.redis).count:
             wake(_here.redis)
             break
         if drained.statements < SMALL_BATCH:
             time.sleep(LINGER_SECONDS)
     _forget(_here.engine, shown)
+
+
+def preview(id_: str) -> None:
+    """The job: starts the process that makes a preview, and does not wait for it."""
+    assert _here is not None, "jobs run in `plaudit worker`"
+    where = {"PLAUDIT_DATABASE_URL": _here.settings.database_url, "PLAUDIT_REDIS_URL": _here.settings.redis_url}
+    process = children.spawn(
+        [sys.executable, "-m", "service.previews", id_], farewell=signal.SIGTERM, environ={**os.environ, **where}
+    )
+    threading.Thread(target=process.wait, daemon=True).start()  # so that it is no zombie when it has ended
 
 
 def drain_once(drain: Drain, engine: Engine, redis: Redis) -> Drained:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +17,13 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
-from service import boards, jobs
+from service import boards, jobs, previews
 from service.drain import Drain, Drained
 from service.jobs import QUEUE, WAKE, WAKE_MS, Here, catch_up, drain_once, show, sweep, wake
+from service.preview import Wanted
 from service.settings import Settings
 from tests.at_work import AtWork
-from tests.written import days, said
+from tests.written import days, rule, said
 
 BOARD = "{board: all-time, period: ever}"
 
@@ -64,6 +66,32 @@ def shown(engine: Engine, redis: Redis) -> list[tuple[int, int]]:
 def unseen(here: AtWork) -> None:
     """Makes everything in the outbox older than a drain needs to show it."""
     here.execute("UPDATE outbox SET booked = booked - interval '11 seconds'")
+
+
+# --- what somebody waits for ------------------------------------------------------------------------------------------
+
+
+def test_a_preview_is_made_by_a_process_of_its_own(here: AtWork, worker: Here, redis: Redis) -> None:
+    here.apply("{}")
+    here.take(*days(1, 2))
+    job = previews.ask(redis, "r", {"r": Wanted(rule("{give: {points: 25}}"))})
+    wake(redis)
+    SimpleWorker([Queue(previews.QUEUE, connection=redis)], connection=redis).work(burst=True)
+    end = time.monotonic() + 30
+    while (found := previews.look(redis, job.id)) and found.state != "done" and time.monotonic() < end:
+        time.sleep(0.05)
+    assert found is not None
+    assert found.report is not None
+    assert found.report.gained == {"points": 30}
+
+
+def test_a_drain_lets_go_for_what_somebody_waits_for(here: AtWork, worker: Here, redis: Redis) -> None:
+    here.apply("{}")
+    here.arrive(*days(1, 2))
+    wake(redis)
+    previews.ask(redis, "r", {})
+    SimpleWorker([Queue(QUEUE, connection=redis)], connection=redis).work(burst=True, max_jobs=1)
+    assert queued(redis) == 1
 
 
 # --- waking -----------------------------------------------------------------------------------------------------------

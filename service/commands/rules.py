@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -258,6 +259,31 @@ def apply_(directory: Path | None, yes: bool, as_json: bool) -> None:
     from service.commands.applying import apply  # here, because checking rules has no need of the stores
 
     raise SystemExit(0 if apply(read(directory), yes, as_json) else 1)
+
+
+# --- preview ------------------------------------------------------------------------------------------------------
+
+
+@command.command("preview")
+@click.argument("path", metavar="[PATH]", required=False, type=click.Path(exists=True, path_type=Path))
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only what happens from that day on goes by PATH.")
+@click.option("--retire", metavar="RULE", help="What retiring this rule would do, instead of PATH.")
+@click.option("--take-back", is_flag=True, help="With --retire: take back what the rule gave.")
+@_json
+def preview(path: Path | None, since: datetime | None, retire: str | None, take_back: bool, as_json: bool) -> None:
+    """Say what other rules would do on all of history, and do nothing.
+
+    PATH is a file with changed or new rules, read together with those in force; or a folder, which would be in force
+    as a whole (PLAUDIT_RULES_DIR unless named). Who would gain and lose how much, which badges would be given or lose
+    their ground, and how boards would move. Exit status 1 if there are errors in PATH.
+    """
+    from service.commands.previewing import preview_rules
+
+    folder = None if retire or (path and path.is_file()) else read(path)
+    if since and folder:
+        raise Refusal("--since goes with a file of rules, not with a folder.", 2)
+    day = since.date() if since else None
+    raise SystemExit(0 if preview_rules(path, folder, retire, day, take_back, as_json) else 1)
 
 
 # --- explain ------------------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
+from service.core import windows
 from service.core.rule import Rule
 from service.store import rules
 from service.store.rules import Ruleset, Version
@@ -26,12 +28,16 @@ class Wanted(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A rule that would be another: the version in force, and the one that would be."""
+    """A rule that would be another: the version in force, and the one that would be.
+
+    as_if_live: a draft, or a rule on trial that does not pay yet, is looked at as if it paid.
+    """
 
     name: str
     before: Version | None
     after: Version | None
     wanted: Wanted
+    as_if_live: bool = False
 
     @property
     def number(self) -> int:
@@ -75,10 +81,25 @@ def changes(ruleset: Ruleset, wanted: Mapping[str, Wanted]) -> list[Change]:
             if before is not None and (before.until is None or one.takes_back):
                 found.append(Change(name, before, None, one))
         elif before is None or before.until is not None or before.rule != rule:
-            live = replace(rule, status="live")
+            pays = before is not None and before.until is None and before.rule.status == "live"
+            as_if_live = rule.status == "draft" or (rule.status == "trial" and not pays)
             number, version = (before.number, before.version + 1) if before else (-place, 1)
-            found.append(Change(name, before, Version(number, version, live, one.since, None, "done"), one))
+            shown = replace(rule, status="live") if as_if_live else rule
+            after = Version(number, version, shown, one.since, None, "done")
+            found.append(Change(name, before, after, one, as_if_live))
     return found
+
+
+def starting(rule: Rule, day: date | None, zone: ZoneInfo) -> datetime | None:
+    """The first moment of a day as the rule counts days. zone: that of the service."""
+    return windows.start_of_day(day, windows.zone(rule.time_zone) if rule.time_zone else zone) if day else None
+
+
+def of_directory(ruleset: Ruleset, documents: Iterable[Rule]) -> dict[str, Wanted]:
+    """What applying these rules as a whole would make of those in force; drafts and what is missing are retired."""
+    rules_there = {rule.name: rule for rule in documents if rule.status in ("live", "trial")}
+    gone = {version.rule.name for version in ruleset.versions if version.until is None} - rules_there.keys()
+    return {name: Wanted(rules_there.get(name)) for name in (*rules_there, *sorted(gone))}
 
 
 def boards(ruleset: Ruleset, changes: Iterable[Change]) -> Iterator[tuple[Counted, Counted]]:

@@ -77,12 +77,11 @@ def _summed(net: Net) -> dict[str, int]:
 
 
 def _rule(change: Change, before: Counter[str], after: Counter[str]) -> RuleChange:
-    rule = change.wanted.rule
     return RuleChange(
         change.name,
         change.kind,
         change.before.version if change.before else None,
-        rule is not None and rule.status != "live",
+        change.as_if_live,
         before[""],
         after[""],
         _without_zeros({unit: amount for unit, amount in before.items() if unit}),
