@@ -81,6 +81,38 @@ def upgrade() -> None:
         comment="short numbers for boards, kept for good",
     )
     op.create_table(
+        "attachment",
+        sa.Column("statement", sa.UUID(), nullable=False),
+        sa.Column("sha2", sa.Text(), nullable=False),
+        sa.Column("content_type", sa.Text(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("statement", "sha2", name=op.f("pk_attachment")),
+        comment="attachments of statements from sources that say so; of others only what the statement says is kept",
+    )
+    op.create_table(
+        "quarantine",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column(
+            "kind", sa.Text(), nullable=False, comment="unusable: not stored; failed: stored, but evaluating it raised"
+        ),
+        sa.Column("statement", sa.UUID(), nullable=False, comment="the id that was answered for it"),
+        sa.Column("source", sa.Integer(), nullable=False),
+        sa.Column(
+            "digest", sa.LargeBinary(), nullable=False, comment="SHA-256 of what came, so that a repeat is known"
+        ),
+        sa.Column("times", sa.Integer(), server_default="1", nullable=False, comment="how often it came"),
+        sa.Column("received", sa.DateTime(timezone=True), nullable=False, comment="when it came first"),
+        sa.Column("raw", sa.LargeBinary(), nullable=False, comment="the bytes as they came"),
+        sa.Column("edited", sa.LargeBinary(), nullable=True, comment="what somebody made of it"),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="waiting", nullable=False, comment="waiting, replayed, discarded"),
+        sa.Column("settled", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
+        sa.UniqueConstraint("source", "digest", name=op.f("uq_quarantine_source_digest")),
+        comment="what could not be used, one by one, until somebody mends or discards it",
+    )
+    op.create_table(
         "conflict",
         sa.Column("statement", sa.UUID(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False, comment="fingerprint of the content that came second"),
@@ -140,6 +172,13 @@ def upgrade() -> None:
         "inbox",
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("statement", sa.UUID(), nullable=False),
+        sa.Column(
+            "failed",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="set aside: evaluating it raised",
+        ),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_inbox")),
         comment="stored and not yet evaluated; a row lives from intake to drain",
     )
@@ -498,6 +537,8 @@ def downgrade() -> None:
     op.drop_table("entry")
     op.drop_table("document")
     op.drop_table("conflict")
+    op.drop_table("quarantine")
+    op.drop_table("attachment")
     op.drop_table("board")
     op.drop_table("badge_award")
     op.drop_table("achievement_version")

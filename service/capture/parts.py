@@ -13,6 +13,8 @@ from email.message import Message
 from itertools import zip_longest
 from typing import NamedTuple
 
+import msgspec
+
 from service.capture.xapi import Malformed
 
 _DIGESTS = {56: hashlib.sha224, 64: hashlib.sha256, 96: hashlib.sha384, 128: hashlib.sha512}
@@ -37,6 +39,23 @@ def parts(body: bytes, content_type: str) -> tuple[bytes, list[Part]]:
     if "x-experience-api-hash" in headers:
         raise Malformed("The first part is an attachment; send the statements before it.")
     return content, [_part(headers, content) for headers, content in rest]
+
+
+def hashes(raw: bytes) -> set[str]:
+    """The SHA-2 of the attachments that a statement tells of."""
+    try:
+        told = msgspec.json.decode(raw, type=_Attaching).attachments
+    except msgspec.ValidationError:
+        return set()
+    return {one.sha2.lower() for one in told}
+
+
+class _Attachment(msgspec.Struct):
+    sha2: str = ""
+
+
+class _Attaching(msgspec.Struct):
+    attachments: list[_Attachment] = []
 
 
 def _boundary(content_type: str) -> str:

@@ -14,8 +14,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from service.http.problems import Problem
+from service.http.pushes import HEADERS, answer, rows_of
 from service.http.services import Services
-from service.http.xapi import HEADERS, NOT_STORED, ids, rows_of
+from service.http.xapi import NOT_STORED
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -34,12 +35,12 @@ class Express:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         began = perf_counter()
-        answer = self._answer(environ) if _is_plain_push(environ) else None
-        if answer is None:
+        stored = self._answer(environ) if _is_plain_push(environ) else None
+        if stored is None:
             return self._app(environ, start_response)
         self._services.metrics.answered("POST", ENDPOINT, 200, perf_counter() - began)
-        start_response("200 OK", [*self._headers, ("Content-Length", str(len(answer)))])
-        return [answer]
+        start_response("200 OK", [*self._headers, ("Content-Length", str(len(stored)))])
+        return [stored]
 
     def _answer(self, environ: WSGIEnvironment) -> bytes | None:
         """What to answer once everything is stored; None to leave it to Flask."""
@@ -49,20 +50,21 @@ class Express:
         body = environ["wsgi.input"].read(int(length))
         environ["wsgi.input"] = BytesIO(body)
         try:
-            return self._stored(body, environ.get("HTTP_AUTHORIZATION", ""))
+            return self._stored(body, environ)
         except Problem:
             return None
         except Exception as error:  # noqa: BLE001 - the view raises it again, where errors are answered
             environ[NOT_STORED] = error
             return None
 
-    def _stored(self, body: bytes, authorization: str) -> bytes | None:
-        source = self._services.sources.source(authorization)
+    def _stored(self, body: bytes, environ: WSGIEnvironment) -> bytes | None:
+        source = self._services.sources.source(environ.get("HTTP_AUTHORIZATION", ""))
         if source is None:
             return None
-        rows = rows_of(body, source, self._services.settings.max_statements)
+        version = environ.get("HTTP_X_EXPERIENCE_API_VERSION")
+        rows = rows_of(body, source, self._services.settings.max_statements, version)
         self._services.intake.store(rows)
-        return ids(rows)
+        return answer(row.id for row in rows)
 
 
 def _is_plain_push(environ: WSGIEnvironment) -> bool:

@@ -98,7 +98,7 @@ def _as_problem(response: dict[str, Any]) -> None:
 
 
 def _served(app: Flask, path: str) -> bool:
-    return any(rule.rule == path for rule in app.url_map.iter_rules())
+    return any(rule.rule == path.replace("{", "<").replace("}", ">") for rule in app.url_map.iter_rules())
 
 
 def _each(value: Any, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
@@ -116,6 +116,12 @@ def _typed(schema: dict[str, Any]) -> dict[str, Any]:
         return {key: value for key, value in schema.items() if key != "maximum"}
     return schema
 
+
+BODIES = (
+    'One statement, an array of them, or what senders put around them: `{"statements": […]}`, `{"statement": …}`, '
+    '`{"type", "timestamp", "data"}`. `multipart/mixed` with attachments and forms with JSON in the field `payload` '
+    "are taken as well, and each of them compressed with gzip."
+)
 
 # --- intake -----------------------------------------------------------------------------------------------------------
 
@@ -136,10 +142,21 @@ def _intake() -> dict[str, Any]:
     about = {"type": "object", "properties": {"version": {"type": "array", "items": {"type": "string"}}}}
     stored = {"204": {"description": "Stored, not yet evaluated"}}
     posted = {"description": "The ids in order, also of repeats; stored, not yet evaluated", **_json(ids)}
+    name_parameter = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    replayed = {"403": "These are the credentials of another source", "409": "This signed request was taken before"}
     return {
         "/xapi/statements": {
-            "post": _pushes("Push one statement or an array of them", many, {"200": posted}),
+            "post": _pushes("Push statements", many, {"200": posted}),
             "put": _pushes("Push one statement under its id", statement, stored, [id_parameter]),
+        },
+        "/hooks/{name}": {
+            "post": _pushes(
+                "Push statements to a source's own address, perhaps signed",
+                many,
+                {"200": posted},
+                [name_parameter],
+                replayed,
+            ),
         },
         "/xapi/about": {
             "get": {
@@ -156,12 +173,18 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _pushes(
-    summary: str, body: dict[str, Any], answer: dict[str, Any], parameters: list[dict[str, Any]] | None = None
+    summary: str,
+    body: dict[str, Any],
+    answer: dict[str, Any],
+    parameters: list[dict[str, Any]] | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     refusals = {
+        **(more or {}),
         "400": "A statement that can never be used; `errors` names its index and property",
         "401": "The credentials of a source are missing or wrong",
         "413": "The body is too large, or has too many statements",
+        "415": "The Content-Encoding is not understood",
         "503": "It could not be stored; send it again after Retry-After",
     }
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -170,6 +193,6 @@ def _pushes(
         "summary": summary,
         "security": [{"source": []}, {"sourceToken": []}],
         **({"parameters": parameters} if parameters else {}),
-        "requestBody": {"required": True, **_json(body)},
+        "requestBody": {"required": True, "description": BODIES, **_json(body)},
         "responses": answer | {status: {"description": text, "content": problem} for status, text in refusals.items()},
     }

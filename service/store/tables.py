@@ -114,6 +114,7 @@ inbox = Table(
     metadata,
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("statement", UUID(as_uuid=True), nullable=False),
+    Column("failed", Boolean, nullable=False, server_default=text("false"), comment="set aside: evaluating it raised"),
     comment="stored and not yet evaluated; a row lives from intake to drain",
 )
 
@@ -127,6 +128,37 @@ conflict = Table(
     Column("raw", LargeBinary, nullable=False),
     PrimaryKeyConstraint("statement", "digest"),
     comment="other content under a known statement id; the first is kept",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("kind", Text, nullable=False, comment="unusable: not stored; failed: stored, but evaluating it raised"),
+    Column("statement", UUID(as_uuid=True), nullable=False, comment="the id that was answered for it"),
+    Column("source", Integer, nullable=False),
+    Column("digest", LargeBinary, nullable=False, comment="SHA-256 of what came, so that a repeat is known"),
+    Column("times", Integer, nullable=False, server_default="1", comment="how often it came"),
+    moment("received", nullable=False, comment="when it came first"),
+    Column("raw", LargeBinary, nullable=False, comment="the bytes as they came"),
+    Column("edited", LargeBinary, comment="what somebody made of it"),
+    Column("path", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="waiting", comment="waiting, replayed, discarded"),
+    moment("settled"),
+    UniqueConstraint("source", "digest"),
+    comment="what could not be used, one by one, until somebody mends or discards it",
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    Column("sha2", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("statement", "sha2"),
+    comment="attachments of statements from sources that say so; of others only what the statement says is kept",
 )
 
 void = Table(

@@ -48,7 +48,7 @@ def test_flask_is_not_asked_for_the_usual_and_would_have_answered_the_same(
     assert compared(express) == compared(slow)
 
 
-@pytest.mark.parametrize("body", [b"[", b"[{}]"])
+@pytest.mark.parametrize("body", [b"[", b"{}", b"[[]]"])
 def test_what_is_of_no_use_is_flasks_to_refuse(client: FlaskClient, asked: list[str], body: bytes) -> None:
     answer = pushed(client, body)
     assert (answer.status_code, answer.content_type, asked) == (400, "application/problem+json", ["asked"])

@@ -25,6 +25,7 @@ from service.app import create_app
 from service.http.auth import ensure_default_source
 from service.jobs import WAKE
 from service.settings import Settings
+from service.store import sources
 from service.store.engine import driver
 from service.store.engine import engine as connected
 from tests.conftest import Servers
@@ -196,9 +197,16 @@ def test_a_statement_with_another_id_than_the_query_is_refused(push: Push, engin
 
 
 def test_a_query_without_an_id_is_refused(push: Push, engine: Engine) -> None:
-    for query in ({}, {"statementId": ""}, {"statementId": "1"}, {"statementId": "x" * 36}):
+    for query in ({"statementId": ""}, {"statementId": "1"}, {"statementId": "x" * 36}):
         assert refused(push(said(1), "PUT", query=query)) == ["?statementId"]
+    unnamed = {key: part for key, part in said(1).items() if key != "id"}
+    assert refused(push(unnamed, "PUT")) == ["?statementId"]
     assert stored(engine) == []
+
+
+def test_a_put_statement_may_name_itself(push: Push, engine: Engine) -> None:
+    assert push(said(1), "PUT").status_code == 204
+    assert [own for own, _ in stored(engine)] == [numbered(1)]
 
 
 def test_put_takes_one_statement(push: Push, engine: Engine) -> None:
@@ -227,26 +235,87 @@ UNUSABLE: list[tuple[Any, str]] = [
     (wrong(timestamp=1), ".timestamp"),
     (wrong(result={"score": {"scaled": "much"}}), ".result.score.scaled"),
     (wrong(context={"platform": 1}), ".context.platform"),
-    ([], ""),
-    (None, ""),
-    ("statement", ""),
-    (1, ""),
 ]
 
 
-def test_a_statement_that_cannot_be_used_is_named_by_its_index_and_property(push: Push, engine: Engine) -> None:
+def set_aside(engine: Engine) -> list[tuple[UUID, str, int]]:
+    with engine.begin() as connection:
+        return driver(connection).execute("SELECT statement, path, times FROM quarantine ORDER BY id").fetchall()
+
+
+def test_a_statement_that_cannot_be_used_is_set_aside_and_the_others_are_stored(push: Push, engine: Engine) -> None:
+    for number, (statement, path) in enumerate(UNUSABLE):
+        response = push([said(1), statement, said(2)])
+        assert response.status_code == 200
+        assert response.json is not None
+        assert [response.json[0], response.json[2]] == [str(numbered(1)), str(numbered(2))]
+        assert set_aside(engine)[number] == (UUID(response.json[1]), f"${path}", 1)
+    assert [own for own, _ in stored(engine)] == [numbered(1), numbered(2)]
+
+
+def test_what_is_set_aside_again_is_counted_and_kept_once(push: Push, engine: Engine) -> None:
+    for _ in range(2):
+        push([wrong(verb={}), wrong(verb={}), said(1)])
+    assert set_aside(engine) == [(numbered(9), "$.verb.id", 2)]
+
+
+def test_a_lone_statement_that_cannot_be_used_is_kept_too_and_its_sender_told(push: Push, engine: Engine) -> None:
     for statement, path in UNUSABLE:
-        assert refused(push([said(1), said(2), statement])) == [f"$[2]{path}"]
-        if isinstance(statement, dict):
-            assert refused(push(statement)) == [f"${path}"]
+        assert refused(push(statement)) == [f"${path}"]
+    assert len(set_aside(engine)) == len(UNUSABLE)
     assert stored(engine) == []
 
 
+def test_what_is_no_object_refuses_the_whole_body(push: Push, engine: Engine) -> None:
+    nothing: list[Any] = [[], None, "statement", 1]
+    for statement in nothing:
+        assert refused(push([said(1), said(2), statement])) == ["$[2]"]
+    assert not stored(engine)
+    assert not set_aside(engine)
+
+
 def test_the_sentence_says_where_and_what(push: Push) -> None:
-    problem = push([said(1), wrong(verb={})]).json
+    problem = push(wrong(verb={})).json
     assert problem is not None
-    assert problem["detail"] == "A statement cannot be used: $[1].verb.id is missing; name the verb by its IRI"
-    assert problem["errors"] == [{"path": "$[1].verb.id", "message": "is missing; name the verb by its IRI"}]
+    assert problem["detail"] == "A statement cannot be used: $.verb.id is missing; name the verb by its IRI"
+    assert problem["errors"] == [{"path": "$.verb.id", "message": "is missing; name the verb by its IRI"}]
+
+
+# --- a strict source --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict(push: Push, engine: Engine) -> Push:
+    with engine.begin() as connection:
+        sources.change(connection, "default", {"validation": "strict"})
+    return push
+
+
+def test_a_strict_source_is_refused_as_a_whole_with_index_path_and_requirement(strict: Push, engine: Engine) -> None:
+    odd = said(2) | {"iD": "1", "verb": {"id": "done"}}
+    response = strict([said(1), odd])
+    assert refused(response) == ["$[1].verb.id", "$[1].iD"]
+    assert response.json is not None
+    assert [error["requirement"] for error in response.json["errors"]] == ["XAPI-00044", "XAPI-00008"]
+    assert refused(strict(odd)) == ["$.verb.id", "$.iD"]
+    assert refused(put(strict, odd, 2)) == ["$.verb.id", "$.iD"]
+    assert refused(strict(said(2), "PUT")) == ["?statementId"]
+    assert not stored(engine)
+    assert not set_aside(engine)
+    assert strict([said(1), said(2)]).status_code == 200
+
+
+def test_a_strict_source_is_judged_by_the_version_that_it_names(strict: Push) -> None:
+    groups = [{"objectType": "contextGroup", "group": {"objectType": "Group", "mbox": "mailto:team@example.com"}}]
+    statement = said(1) | {"context": {"contextGroups": groups}}
+    assert refused(strict(statement)) == ["$.context.contextGroups"]
+    assert strict(statement, headers={"X-Experience-API-Version": "2.0.0"}).status_code == 200
+    assert strict(said(2) | {"context": {"contextGroups": groups}, "version": "2.0.0"}).status_code == 200
+
+
+def test_a_lenient_source_is_not_asked_for_more_than_can_be_used(push: Push, engine: Engine) -> None:
+    assert push([said(1) | {"iD": "1", "verb": {"id": "done"}}]).status_code == 200
+    assert set_aside(engine) == []
 
 
 def test_what_is_no_json_is_refused(push: Push, engine: Engine) -> None:
