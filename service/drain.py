@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
+from service.core.people import identifiers
 from service.core.statement import Fact
 from service.recount import Changed, Recount
-from service.store import identity, inbox, rules
+from service.store import identity, inbox, people, rules
 from service.store.engine import Driver, driver
-from service.store.identity import Name, Person
+from service.store.identity import FIRST, Name, Person
 from service.store.inbox import Claimed
 from service.world import Known, Part, People, World, candidates, found, parts, world
 
@@ -61,15 +64,17 @@ class Drain:
             known = self._world.known if self._world else Known()
             self._world = world(connection)
             self._world.known = known
+        of_people = people.generation(connection)
+        if self._world.known.generation != of_people:
+            self._world.known = Known(of_people)
         return self._world
 
     def _meet(self, known: Known, met: Sequence[Part]) -> None:
         """Makes sure that everybody in these statements is a learner, in a transaction of its own."""
         if len(known.learners) > MOST_REMEMBERED:
-            known.learners.clear()
-            known.addressed.clear()
-            known.names.clear()
-        strangers = {part.key: part.agent for part in met if part.key not in known.learners}
+            for remembered in (known.learners, known.homes, known.addressed, known.names, known.hinted):
+                remembered.clear()
+        strangers = {part.key: part.agent for part in met if part.key not in known.homes}
         addresses = {
             part.key: part.agent.mbox[7:] for part in met if part.agent.mbox and part.key not in known.addressed
         }
@@ -79,6 +84,7 @@ class Drain:
             beneath = driver(connection)
             if strangers:
                 known.learners.update(identity.learners(beneath, strangers))
+                known.homes.update(identity.homes(beneath, list(strangers)))
             if addresses:
                 identity.add_addresses(beneath, addresses)
                 known.addressed.update(addresses)
@@ -91,15 +97,17 @@ def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed], m
     voided = _voided(beneath, here, claimed)
     new = list(candidates(here, standing))
     gone = list(candidates(here, voided)) if voided else []
+    people.took_part(beneath, {(here.known.homes[part.key], part.fact.happened, part.fact.id) for part in met})
+    _hint(beneath, here.known, met)
     names = _names(here.known, met)
     others = {learner for learner, name in names.items() if name.text != here.known.names.get(learner)}
     locked = identity.lock(beneath, {candidate.learner for candidate in (*new, *gone)} | others)
     renamed = _rename(beneath, here.known, locked, names)
-    people = People(here, locked)
-    recount = Recount(connection, here, people)
-    recount.add([found(candidate, people) for candidate in new])
+    cast = People(here, locked)
+    recount = Recount(connection, here, cast)
+    recount.add([found(candidate, cast) for candidate in new])
     if gone:
-        recount.remove([found(candidate, people) for candidate in gone])
+        recount.remove([found(candidate, cast) for candidate in gone])
     return Drained(len(claimed), recount.book()._replace(renamed=renamed))
 
 
@@ -119,8 +127,8 @@ def _names(known: Known, met: Iterable[Part]) -> dict[int, Name]:
     names: dict[int, Name] = {}
     for fact, key, agent in met:
         learner = known.learners[key]
-        if agent.name:
-            name = Name(fact.happened, fact.id, agent.name.replace("\0", "")[:200])
+        if text := identity.called(agent):
+            name = Name(fact.happened, fact.id, text)
             names[learner] = max(names.get(learner, name), name)
     return names
 
@@ -128,15 +136,37 @@ def _names(known: Known, met: Iterable[Part]) -> dict[int, Name]:
 def _rename(connection: Driver, known: Known, locked: Mapping[int, Person], names: Mapping[int, Name]) -> bool:
     """Gives the locked learners their newest names; whether any is another than before.
 
-    Those who are called what we remember are looked at too where they are locked anyway: another process may have
-    given them another name, or an administrator taken it away.
+    A statement that says the same name again is not noted; so before a learner gets another, it is looked up whether a
+    later one says the old. Those who are called what we remember are looked at too where they are locked anyway:
+    another process may have given them another name, or an administrator taken it away.
     """
     newer = {}
     for learner in names.keys() & locked.keys():
         name, before = names[learner], locked[learner]
-        if before.name != name.text and (before.name_happened is None or before.name_happened <= name.happened):
+        if before.name != name.text and _standing(before) < name[:2]:
             newer[learner] = name
-        known.names[learner] = name.text if learner in newer else before.name or ""
+    named_before = {learner: name[:2] for learner, name in newer.items() if locked[learner].name is not None}
+    newer |= identity.newest_names(connection, named_before)
+    for learner in names.keys() & locked.keys():
+        known.names[learner] = newer[learner].text if learner in newer else locked[learner].name or ""
     if newer:
         identity.rename(connection, newer)
     return bool(newer)
+
+
+def _standing(person: Person) -> tuple[datetime, UUID]:
+    """The place of the statement that a learner's name is from; before all others, if there is none."""
+    return (person.name_happened, person.name_statement or FIRST[1]) if person.name_happened else FIRST
+
+
+def _hint(connection: Driver, known: Known, met: Iterable[Part]) -> None:
+    """Puts pairs of identifiers that one agent carries on the list for review, where they are new."""
+    seen = {}
+    for fact, key, agent in met:
+        for other in identifiers(agent)[1:]:
+            pair = (key, other) if key < other else (other, key)
+            if pair not in known.hinted:
+                seen[pair] = fact.id, fact.happened
+    if seen:
+        people.add_hints(connection, seen)
+        known.hinted.update(seen)

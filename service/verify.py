@@ -18,6 +18,7 @@ from service.core.ledger import differences
 from service.core.matching import Match
 from service.errors import Refusal
 from service.store import history, identity, inbox, ledger, matches, rules, scoring
+from service.store import people as decided
 from service.store.engine import Driver, driver
 from service.store.matches import Group
 from service.world import People, World, candidates, found, parts, world
@@ -64,6 +65,7 @@ def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | str:
             names = sorted({here.counting[number].rule.name for number, _ in pending})
             return f"Rules are being counted again: {', '.join(names)}"
         people = People(here, identity.everybody(beneath))
+        _compare_people(beneath, report)
         _match(beneath, here, people, report, progress)
         _compare_groups(beneath, here, people, report)
         _compare_sums(beneath, here, report)
@@ -71,17 +73,40 @@ def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | str:
     return report
 
 
+def _compare_people(connection: Driver, report: Report) -> None:
+    """Who goes by whom, and whose the identifiers are, against the merges in force."""
+    wanted, standing = decided.wanted(connection), decided.standing(connection)
+    for learner in sorted(wanted.keys() | standing.keys()):
+        person, goes_by = wanted.get(learner, learner), standing.get(learner, learner)
+        if person != goes_by:
+            report.differences.append(f"learner {learner}: goes by {goes_by}, merges say {person}")
+    for key, learner, person in connection.execute(
+        "SELECT key, learner, coalesce(l.merged_into, l.id) FROM identifier i JOIN learner l ON l.id = "
+        "coalesce(i.home, i.learner) WHERE i.learner <> coalesce(l.merged_into, l.id)"
+    ):
+        report.differences.append(f"identifier {key}: is that of learner {learner}, merges say {person}")
+
+
 def _match(connection: Driver, here: World, people: People, report: Report, progress: Callable[[int], None]) -> None:
     connection.execute("CREATE TEMPORARY TABLE fresh (LIKE match) ON COMMIT DROP")
+    connection.execute("CREATE TEMPORARY TABLE took_part (LIKE part INCLUDING INDEXES) ON COMMIT DROP")
     for chunk in history.everything(connection):
         facts = [claimed.fact for claimed in chunk if not claimed.voided or claimed.fact.statement.voids is not None]
-        here.known.learners = identity.known(connection, [part.key for part in parts(facts)])
+        met = parts(claimed.fact for claimed in chunk)
+        here.known.learners = identity.known(connection, [part.key for part in met])
+        homes = identity.homes(connection, [part.key for part in met])
+        decided.took_part(
+            connection, {(homes[part.key], part.fact.happened, part.fact.id) for part in met}, table="took_part"
+        )
         made = [found(candidate, people) for candidate in candidates(here, facts)]
         if made:
             matches.add(connection, made, table="fresh")
         report.statements += len(chunk)
         report.matches += len(made)
         progress(report.statements)
+    for table, other in (("part", "took_part"), ("took_part", "part")):
+        for learner, _, statement in connection.execute(f"TABLE {table} EXCEPT TABLE {other}"):
+            report.differences.append(f"learner {learner}: part in statement {statement} is noted only in {table}")
 
 
 def _compare_groups(connection: Driver, here: World, people: People, report: Report) -> None:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from service.core import evaluate, windows
 from service.core.kinds import Setting
 from service.core.matching import Index, Matcher, Roles
-from service.core.statement import Agent, Fact, identifier, members
+from service.core.people import cast
+from service.core.statement import Agent, Fact, identifier
 from service.store import rules
 from service.store.engine import Driver
 from service.store.identity import Person
@@ -42,18 +43,25 @@ class Counting:
 
 @dataclass
 class Known:
-    """What a process remembers of people: learners by identifier key, keys whose address is stored, and names."""
+    """What a process remembers of people, until an identifier changes hands.
 
+    learners: by identifier key; homes: the learners that the keys were met as; addressed: keys whose address is stored;
+    hinted: pairs of keys that are on the list for review.
+    """
+
+    generation: int = 0
     learners: dict[str, int] = field(default_factory=dict)
+    homes: dict[str, int] = field(default_factory=dict)
     addressed: set[str] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)
+    hinted: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass
 class World:
     """What a process knows between drains: the rules in force, made ready, and who is who.
 
-    Rules are loaded again when their generation has grown; identities never change.
+    Rules are loaded again when their generation has grown, people forgotten when theirs has.
     """
 
     ruleset: Ruleset
@@ -125,14 +133,9 @@ class Part(NamedTuple):
 
 def parts(facts: Iterable[Fact]) -> list[Part]:
     """Everybody who takes part in these statements: actors, instructors, teams and objects, groups as their members."""
-    return [Part(fact, key, agent) for fact in facts for agent in _cast(fact) if (key := identifier(agent)) is not None]
-
-
-def _cast(fact: Fact) -> Iterable[Agent]:
-    statement, context = fact.statement, fact.statement.context
-    taking_part = members(statement.actor)
-    if statement.object is not None and statement.object.object_type in ("Agent", "Group"):
-        taking_part += members(statement.object.agent)
-    if context is not None and (context.instructor or context.team):
-        taking_part += members(context.instructor) + members(context.team)
-    return taking_part
+    return [
+        Part(fact, key, agent)
+        for fact in facts
+        for agent in cast(fact.statement)
+        if (key := identifier(agent)) is not None
+    ]

@@ -14,7 +14,18 @@ def upgrade() -> None:
     op.create_table(
         "badge_award",
         sa.Column("id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
-        sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "learner",
+            sa.BigInteger(),
+            nullable=True,
+            comment="null: another award of the same badge speaks for the person",
+        ),
+        sa.Column(
+            "home",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the learner it was first offered to; null: still the same",
+        ),
         sa.Column("rule", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
@@ -45,6 +56,7 @@ def upgrade() -> None:
             "learner", "rule", "key", "achievement", name=op.f("uq_badge_award_learner_rule_key_achievement")
         ),
     )
+    op.create_index(op.f("ix_badge_award_home"), "badge_award", ["home"], unique=False)
     op.create_table(
         "picture",
         sa.Column(
@@ -203,6 +215,13 @@ def upgrade() -> None:
             nullable=True,
             comment="event time of the statement that the name is from",
         ),
+        sa.Column("name_statement", sa.UUID(), nullable=True, comment="that statement"),
+        sa.Column(
+            "merged_into",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the learner that this one goes by, as `merge` says; null: itself",
+        ),
         sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("opted_in", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
@@ -252,6 +271,13 @@ def upgrade() -> None:
         sa.Column("id", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("generation", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("time_zone", sa.Text(), server_default="UTC", nullable=False, comment="whose days count by default"),
+        sa.Column(
+            "people",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="grows when identifiers change hands",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset")),
         comment="one row; its generation grows with every change, so that workers know when to load again",
     )
@@ -450,11 +476,57 @@ def upgrade() -> None:
         "identifier",
         sa.Column("key", sa.Text(), nullable=False, comment="service.core.statement.identifier"),
         sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "home",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the learner it was met as; null: the one it belongs to",
+        ),
         sa.Column("mbox", sa.Text(), nullable=True, comment="the address, where it is known and not only its hash"),
         sa.ForeignKeyConstraint(["learner"], ["learner.id"], name=op.f("fk_identifier_learner")),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_identifier")),
     )
+    op.create_index(op.f("ix_identifier_home"), "identifier", ["home"], unique=False)
     op.create_index(op.f("ix_identifier_learner"), "identifier", ["learner"], unique=False)
+    op.create_table(
+        "merge",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("gone", sa.BigInteger(), nullable=False),
+        sa.Column("kept", sa.BigInteger(), nullable=False),
+        sa.Column("made", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False, comment="who said so"),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("undone", sa.DateTime(timezone=True), nullable=True, comment="null: it is in force"),
+        sa.ForeignKeyConstraint(["gone"], ["learner.id"], name=op.f("fk_merge_gone")),
+        sa.ForeignKeyConstraint(["kept"], ["learner.id"], name=op.f("fk_merge_kept")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_merge")),
+        comment="two learners are one person; service.core.people says what follows",
+    )
+    op.create_table(
+        "hint",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("one", sa.Text(), nullable=False),
+        sa.Column("other", sa.Text(), nullable=False),
+        sa.Column("statement", sa.UUID(), nullable=False),
+        sa.Column("seen", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "refused",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when somebody decided that these are two people",
+        ),
+        sa.PrimaryKeyConstraint("one", "other", name=op.f("pk_hint")),
+        sa.UniqueConstraint("id", name=op.f("uq_hint_id")),
+        comment="two identifiers on one agent: for somebody to look at, never a merge by itself",
+    )
+    op.create_table(
+        "part",
+        sa.Column("learner", sa.BigInteger(), nullable=False, comment="identifier.home: merges do not change it"),
+        sa.Column("happened", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("statement", sa.UUID(), nullable=False),
+        sa.PrimaryKeyConstraint("learner", "happened", "statement", name=op.f("pk_part")),
+        comment="who took part in which statement, in whatever role",
+    )
     op.create_table(
         "rule_version",
         sa.Column("rule", sa.Integer(), nullable=False),
@@ -504,7 +576,11 @@ def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("token")
     op.drop_table("rule_version")
+    op.drop_table("part")
+    op.drop_table("hint")
+    op.drop_table("merge")
     op.drop_index(op.f("ix_identifier_learner"), table_name="identifier")
+    op.drop_index(op.f("ix_identifier_home"), table_name="identifier")
     op.drop_table("identifier")
     op.drop_index("ix_credential_expires", table_name="credential")
     op.drop_index("ix_credential_jws_key", table_name="credential")
@@ -540,6 +616,7 @@ def downgrade() -> None:
     op.drop_table("quarantine")
     op.drop_table("attachment")
     op.drop_table("board")
+    op.drop_index(op.f("ix_badge_award_home"), table_name="badge_award")
     op.drop_table("badge_award")
     op.drop_table("achievement_version")
     op.drop_table("picture")

@@ -1,32 +1,42 @@
 """Who is who: learners by the keys of their identifiers, made when they are first met.
 
-A key belongs to one learner for good, so what has been looked up once may be remembered by the process.
+A key is met as one learner for good (its home), and belongs to that one until a merge says that another is the same
+person. So what has been looked up may be remembered until people change (`service.store.people.generation`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.core.statement import Agent
+from service.core.people import cast
+from service.core.statement import Agent, decoded, identifier
 from service.store.engine import Driver
 
 
 class Person(NamedTuple):
-    """A learner's row, locked: the zone of their days, and the name we know with the event time it is from."""
+    """A learner's row, locked: the zone of their days, and the name we know with the statement it is from."""
 
     id: int
     time_zone: str | None
     name: str | None
     name_happened: datetime | None
+    name_statement: UUID | None = None
 
 
 def known(connection: Driver, keys: Sequence[str]) -> dict[str, int]:
     """The learners that have these identifier keys."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute("SELECT key, learner FROM identifier WHERE key = ANY(%b::text[])", [list(keys)])
+        return dict(cursor.fetchall())
+
+
+def homes(connection: Driver, keys: Sequence[str]) -> dict[str, int]:
+    """The learners that these identifier keys were met as."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute("SELECT key, coalesce(home, learner) FROM identifier WHERE key = ANY(%b::text[])", [list(keys)])
         return dict(cursor.fetchall())
 
 
@@ -74,7 +84,7 @@ def lock(connection: Driver, ids: Iterable[int]) -> dict[int, Person]:
     """These learners, locked in the order of their ids until the transaction ends, and all that is theirs with them."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute(
-            "SELECT id, time_zone, name, name_happened FROM learner WHERE id = ANY(%b::bigint[]) "
+            "SELECT id, time_zone, name, name_happened, name_statement FROM learner WHERE id = ANY(%b::bigint[]) "
             "ORDER BY id FOR UPDATE",
             [sorted(set(ids))],
         )
@@ -112,6 +122,14 @@ def shown(connection: Driver, opted_in: bool, learners: Sequence[int]) -> set[in
     return {learner for (learner,) in cursor}
 
 
+# --- names ----------------------------------------------------------------------------------------------------------
+
+FIRST = datetime(1, 1, 1, tzinfo=UTC), UUID(int=0)
+"""The place of a name that nobody said: before all others."""
+LAST = datetime(9000, 1, 1, tzinfo=UTC), UUID(int=2**128 - 1)
+PAGE = 50
+
+
 class Name(NamedTuple):
     """What a statement calls a learner."""
 
@@ -120,12 +138,73 @@ class Name(NamedTuple):
     text: str
 
 
+def called(agent: Agent) -> str | None:
+    """The name of an agent as we keep it."""
+    return agent.name.replace("\0", "")[:200] if agent.name else None
+
+
 def rename(connection: Driver, names: Mapping[int, Name]) -> None:
-    """Gives learners the name of the newest statement that names them; the rows are locked by the caller."""
+    """Gives learners these names; the rows are locked by the caller."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute(
-            "UPDATE learner SET name = new.name, name_happened = new.happened "
-            "FROM unnest(%b::bigint[], %b::text[], %b::timestamptz[]) AS new (id, name, happened) "
+            "UPDATE learner SET name = new.name, name_happened = new.at, name_statement = new.statement "
+            "FROM unnest(%b::bigint[], %b::text[], %b::timestamptz[], %b::uuid[]) AS new (id, name, at, statement) "
             "WHERE learner.id = new.id",
-            [list(names), [name.text for name in names.values()], [name.happened for name in names.values()]],
+            [
+                list(names),
+                [name.text for name in names.values()],
+                [name.happened for name in names.values()],
+                [name.statement for name in names.values()],
+            ],
         )
+
+
+LATER = """
+SELECT w.learner, p.happened, p.statement, p.keys, s.raw
+FROM unnest(%b::bigint[], %b::timestamptz[], %b::uuid[], %b::timestamptz[], %b::uuid[])
+     AS w (learner, after, after_statement, until, until_statement)
+CROSS JOIN LATERAL (
+    SELECT p.happened, p.statement, array_agg(i.key) AS keys
+    FROM identifier i JOIN part p ON p.learner = coalesce(i.home, i.learner)
+    WHERE i.learner = w.learner AND (p.happened, p.statement) > (w.after, w.after_statement)
+    AND (p.happened, p.statement) < (w.until, w.until_statement)
+    GROUP BY p.happened, p.statement ORDER BY p.happened DESC, p.statement DESC LIMIT %b
+) AS p JOIN statement s ON s.id = p.statement ORDER BY p.happened DESC, p.statement DESC
+"""
+
+
+def newest_names(connection: Driver, after: Mapping[int, tuple[datetime, UUID]]) -> dict[int, Name]:
+    """What the newest statement that names them calls these learners, if one later than `after` does."""
+    names: dict[int, Name] = {}
+    spans = {learner: (*start, *LAST) for learner, start in after.items()}
+    while spans:
+        columns = [list(column) for column in zip(*spans.values(), strict=True)]
+        rows = connection.execute(LATER, [list(spans), *columns, PAGE], binary=True).fetchall()
+        seen: dict[int, list[tuple[datetime, UUID]]] = {}
+        for learner, happened, statement, keys, raw in rows:
+            seen.setdefault(learner, []).append((happened, statement))
+            if learner not in names and (text := _name_in(raw, keys)):
+                names[learner] = Name(happened, statement, text)
+        spans = {
+            learner: (*after[learner], *places[-1])
+            for learner, places in seen.items()
+            if len(places) == PAGE and learner not in names
+        }
+    return names
+
+
+def _name_in(raw: bytes, keys: Sequence[str]) -> str | None:
+    return max(
+        (text for agent in cast(decoded(raw)) if identifier(agent) in keys and (text := called(agent))), default=None
+    )
+
+
+def name_again(connection: Driver, learners: Iterable[int]) -> None:
+    """Gives learners the name that their statements say, unless somebody chose one; their rows are locked."""
+    connection.execute(
+        "UPDATE learner SET name = NULL, name_happened = NULL, name_statement = NULL "
+        "WHERE id = ANY(%b) AND (name_happened IS NULL OR name_happened < %b)",
+        [sorted(learners), LAST[0]],
+    )
+    cursor = connection.execute("SELECT id FROM learner WHERE id = ANY(%b) AND name IS NULL", [sorted(learners)])
+    rename(connection, newest_names(connection, dict.fromkeys([row[0] for row in cursor], FIRST)))

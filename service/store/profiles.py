@@ -11,6 +11,8 @@ from msgspec import Struct
 from sqlalchemy import Connection, literal, select, update
 
 from service.core.rule import Text
+from service.store import identity
+from service.store.engine import driver
 from service.store.tables import entry, identifier, learner, rule, rule_version, total
 
 CHOSEN = datetime(9999, 12, 31, tzinfo=UTC)
@@ -73,11 +75,13 @@ def lock(connection: Connection, number: int) -> Profile | None:
 
 
 def change(connection: Connection, number: int, changes: Mapping[str, Any]) -> None:
-    """Writes `time_zone`, `opted_in` or `name`. A chosen name stays; none follows what statements say again."""
+    """Writes `time_zone`, `opted_in` or `name`. A chosen name stays; none is what statements say, now and from now on."""
     values = dict(changes)
     if "name" in values:
         values["name_happened"] = None if values["name"] is None else CHOSEN
     connection.execute(update(learner).where(learner.c.id == number).values(values))
+    if values.get("name", "") is None:
+        identity.name_again(driver(connection), [number])
 
 
 def ledger(connection: Connection, number: int, limit: int, before: int | None) -> list[Line]:

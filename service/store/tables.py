@@ -192,6 +192,8 @@ learner = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("name", Text),
     moment("name_happened", comment="event time of the statement that the name is from"),
+    Column("name_statement", UUID(as_uuid=True), comment="that statement"),
+    Column("merged_into", BigInteger, comment="the learner that this one goes by, as `merge` says; null: itself"),
     Column("time_zone", Text),
     Column("opted_in", Boolean, nullable=False, server_default=text("false")),
     moment("created", nullable=False, server_default=func.now()),
@@ -202,7 +204,34 @@ identifier = Table(
     metadata,
     Column("key", Text, primary_key=True, comment="service.core.statement.identifier"),
     Column("learner", BigInteger, ForeignKey("learner.id"), nullable=False, index=True),
+    Column("home", BigInteger, index=True, comment="the learner it was met as; null: the one it belongs to"),
     Column("mbox", Text, comment="the address, where it is known and not only its hash"),
+)
+
+merge = Table(
+    "merge",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("gone", BigInteger, ForeignKey("learner.id"), nullable=False),
+    Column("kept", BigInteger, ForeignKey("learner.id"), nullable=False),
+    moment("made", nullable=False, server_default=func.now()),
+    Column("by", Text, nullable=False, comment="who said so"),
+    Column("reason", Text),
+    moment("undone", comment="null: it is in force"),
+    comment="two learners are one person; service.core.people says what follows",
+)
+
+hint = Table(
+    "hint",
+    metadata,
+    Column("id", BigInteger, Identity(), nullable=False, unique=True),
+    Column("one", Text, nullable=False),
+    Column("other", Text, nullable=False),
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    moment("seen", nullable=False),
+    moment("refused", comment="when somebody decided that these are two people"),
+    PrimaryKeyConstraint("one", "other"),
+    comment="two identifiers on one agent: for somebody to look at, never a merge by itself",
 )
 
 # --- facts: rules -------------------------------------------------------------------------------------------------
@@ -213,6 +242,7 @@ ruleset = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("generation", BigInteger, nullable=False, server_default="0"),
     Column("time_zone", Text, nullable=False, server_default="UTC", comment="whose days count by default"),
+    Column("people", BigInteger, nullable=False, server_default="0", comment="grows when identifiers change hands"),
     comment="one row; its generation grows with every change, so that workers know when to load again",
 )
 
@@ -289,6 +319,16 @@ board = Table(
 )
 
 # --- projections --------------------------------------------------------------------------------------------------
+
+part = Table(
+    "part",
+    metadata,
+    Column("learner", BigInteger, nullable=False, comment="identifier.home: merges do not change it"),
+    moment("happened", nullable=False),
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    PrimaryKeyConstraint("learner", "happened", "statement"),
+    comment="who took part in which statement, in whatever role",
+)
 
 match = Table(
     "match",
@@ -374,7 +414,8 @@ badge_award = Table(
     "badge_award",
     metadata,
     Column("id", UUID(as_uuid=True), primary_key=True, server_default=func.gen_random_uuid()),
-    Column("learner", BigInteger, nullable=False),
+    Column("learner", BigInteger, comment="null: another award of the same badge speaks for the person"),
+    Column("home", BigInteger, index=True, comment="the learner it was first offered to; null: still the same"),
     Column("rule", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("key", Text, nullable=False),

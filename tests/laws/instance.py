@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import Engine
 
+from service import merging
 from service.core import statement, windows
 from service.core.evaluate import State, fold, remembers
 from service.core.language import load
 from service.drain import BATCH, Drain
-from service.store import folds, intake, matches, rules
+from service.store import folds, identity, intake, matches, rules
 from service.store.engine import Driver, driver
 from service.store.tables import metadata
 from service.world import world
@@ -129,6 +130,21 @@ class Instance:
     def drain(self, limit: int = BATCH) -> None:
         """Evaluates the inbox until nothing is left in it that nobody else is at work on."""
         drain_all(Drain(self.engine), limit)
+
+    def learner(self, key: str) -> int | None:
+        """The learner that an identifier was met as, if it was."""
+        with self.engine.begin() as connection:
+            return identity.homes(driver(connection), [key]).get(key)
+
+    def merge(self, gone: int, kept: int) -> int:
+        """Decides that these two are one person; answers the number of the decision."""
+        with self.engine.begin() as connection:
+            (number,), _ = merging.merge(connection, [merging.Decision(gone, kept, "a law")])
+            return number
+
+    def unmerge(self, number: int) -> None:
+        with self.engine.begin() as connection:
+            assert merging.unmerge(connection, number) is not None
 
     # --- what it says ---
 

@@ -1,0 +1,56 @@
+"""Who is one person: what people decided about learners that turned out to be the same, as a value.
+
+Every identifier is met as a learner of its own. A merge says that one learner is the same person as another; what is
+theirs goes by the learner that was kept. Only merges in force count, in the order in which they were made, so taking
+one back ends where it would have ended without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from service.core.statement import Agent, Statement, identifier, members
+
+
+def persons(merges: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """By whom those learners go who go by another, from (gone, kept) of the merges in force, in their order.
+
+    Both sides stand for whatever person they belong to at that moment, so a chain of merges has one end.
+    """
+    above: dict[int, int] = {}
+
+    def top(learner: int) -> int:
+        while learner in above:
+            learner = above[learner]
+        return learner
+
+    for gone, kept in merges:
+        lower, upper = top(gone), top(kept)
+        if lower != upper:
+            above[lower] = upper
+    return {learner: top(learner) for learner in above}
+
+
+def identifiers(agent: Agent) -> tuple[str, ...]:
+    """The keys of all identifiers that an agent carries; the first is the one that it goes by."""
+    if (agent.mbox is not None) + (agent.mbox_sha1sum is not None) + bool(agent.openid) + bool(agent.account) < 2:
+        key = identifier(agent)
+        return () if key is None else (key,)
+    alone = (
+        Agent(mbox=agent.mbox),
+        Agent(mbox_sha1sum=agent.mbox_sha1sum),
+        Agent(openid=agent.openid),
+        Agent(account=agent.account),
+    )
+    return tuple(dict.fromkeys(key for one in alone if (key := identifier(one)) is not None))
+
+
+def cast(statement: Statement) -> Iterable[Agent]:
+    """Everybody who takes part in a statement, in whatever role, groups as their members."""
+    context = statement.context
+    taking_part = members(statement.actor)
+    if statement.object is not None and statement.object.object_type in ("Agent", "Group"):
+        taking_part += members(statement.object.agent)
+    if context is not None and (context.instructor or context.team):
+        taking_part += members(context.instructor) + members(context.team)
+    return taking_part
