@@ -75,7 +75,7 @@ def lock(connection: Connection, number: int) -> Profile | None:
 
 
 def change(connection: Connection, number: int, changes: Mapping[str, Any]) -> None:
-    """Writes `time_zone`, `opted_in` or `name`. A chosen name stays; none is what statements say, now and from now on."""
+    """Writes `time_zone`, `opted_in` or `name`. A chosen name stays; none is what statements say, from now on."""
     values = dict(changes)
     if "name" in values:
         values["name_happened"] = None if values["name"] is None else CHOSEN
