@@ -43,6 +43,7 @@ class Settings:
     max_bytes: int
     time_zone: ZoneInfo
     issuer_name: str = "Plaudit"
+    issuer_email: str = ""
     key_days: int = 365
     """After how many days badges are signed with a new key; 0: only when somebody says so."""
 
@@ -72,6 +73,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         max_bytes=read("PLAUDIT_MAX_BYTES", _number(1024, 1 << 30), 1 << 20),
         time_zone=read("PLAUDIT_TIME_ZONE", _time_zone, ZoneInfo("UTC")),
         issuer_name=read("PLAUDIT_ISSUER_NAME", _name, "Plaudit"),
+        issuer_email=read("PLAUDIT_ISSUER_EMAIL", _email, ""),
         key_days=read("PLAUDIT_KEY_DAYS", _number(0, 36_500), 365),
     )
     if read.wrong:
@@ -169,6 +171,12 @@ def _secret(text: str) -> str:
 def _name(text: str) -> str:
     if not text.isprintable():
         raise _Wrong("write the name of who issues badges, without control characters")
+    return text
+
+
+def _email(text: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        raise _Wrong("write an e-mail address, like badges@example.org")
     return text
 
 

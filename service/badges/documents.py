@@ -26,11 +26,18 @@ SLUG = "main"
 
 @dataclass(frozen=True)
 class Issuer:
-    """Who issues: a slug for addresses, a name for people, and the public address that everything hangs under."""
+    """Who issues: a slug for addresses, a name for people, and the public address that everything hangs under.
+
+    home: the issuer's own site. image: the address of its picture.
+    """
 
     slug: str
     name: str
     public_url: str
+    home: str | None = None
+    email: str | None = None
+    description: str | None = None
+    image: str | None = None
 
     @cached_property
     def did(self) -> str:
@@ -38,6 +45,11 @@ class Issuer:
         address = urlsplit(self.public_url)
         parts = [address.netloc.rpartition("@")[2], *address.path.strip("/").split("/"), "issuers", self.slug]
         return "did:web:" + ":".join(quote(part, safe="") for part in parts if part)
+
+    @property
+    def contact(self) -> str:
+        """An address to write to, for Open Badges 2.0, which wants one."""
+        return self.email or f"badges@{urlsplit(self.public_url).hostname}"
 
     def url(self, path: str = "") -> str:
         return f"{self.public_url.rstrip('/')}/{path}".rstrip("/")
@@ -134,7 +146,15 @@ def credential(issuer: Issuer, award: Award) -> Document:
 
 
 def profile(issuer: Issuer) -> Document:
-    return {"id": issuer.did, "type": ["Profile"], "name": issuer.name, "url": issuer.url()}
+    document: Document = {
+        "id": issuer.did,
+        "type": ["Profile"],
+        "name": issuer.name,
+        "url": issuer.home or issuer.url(),
+    }
+    more = {"email": issuer.email, "description": issuer.description}
+    document |= {name: value for name, value in more.items() if value}
+    return {**document, "image": {"id": issuer.image, "type": "Image"}} if issuer.image else document
 
 
 def achievement(issuer: Issuer, of: Achievement) -> Document:

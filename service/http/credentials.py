@@ -7,14 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Response, abort
+from flask import Response
 
-from service.badges import issuing
-from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, issuer_of, published
+from service.http.credential_files import compact, found_credential
+from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, published
 from service.http.pages import page
 from service.http.resources import Blueprint
-from service.http.services import services
-from service.store import credentials as store
 from service.store.credentials import Credential
 
 blueprint = Blueprint("credentials", __name__, url_prefix="/credentials", description="Signed Open Badges")
@@ -27,43 +25,13 @@ HELD_BY = {"emailAddress": "e-mail address", "ext:mbox_sha1sum": "e-mail address
 def get(id_: UUID) -> Response:
     """A credential, as it was signed"""
     form = form_of(*VC_FORMS, *JWS_FORMS, "text/html")
-    found = _found(id_)
+    found = found_credential(id_)
     if form == "text/html":
         response = _page(found)
     else:
-        response = published(_compact(found).encode() if form in JWS_FORMS else found.body, form)
+        response = published(compact(found).encode() if form in JWS_FORMS else found.body, form)
     response.vary.add("Accept")
     return response
-
-
-@blueprint.route("/<uuid:id_>.json")
-@blueprint.response(200, Published, content_type=VC, description="The same bytes as a file to save")
-def download(id_: UUID) -> Response:
-    """A credential as a file"""
-    response = published(_found(id_).body, VC)
-    response.headers["Content-Disposition"] = f'attachment; filename="badge-{id_}.json"'
-    return response
-
-
-@blueprint.route("/<uuid:id_>.jwt")
-@blueprint.response(200, Published, content_type="text/plain", description="The credential as compact JWS, to save")
-def download_jwt(id_: UUID) -> Response:
-    """A credential as a JSON Web Signature"""
-    response = published(_compact(_found(id_)).encode(), "text/plain")
-    response.headers["Content-Disposition"] = f'attachment; filename="badge-{id_}.jwt"'
-    return response
-
-
-def _compact(found: Credential) -> str:
-    with services().engine.begin() as connection:
-        secret, now = services().settings.secret_key, datetime.now(UTC)
-        return issuing.as_jws(connection, found, issuer_of(found.issuer), secret, now)
-
-
-def _found(id_: UUID) -> Credential:
-    with services().engine.connect() as connection:
-        found = store.find_credential(connection, id_)
-    return found or abort(404)
 
 
 def _page(found: Credential) -> Response:

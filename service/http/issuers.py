@@ -32,12 +32,17 @@ class Published(Schema):
 def issuer() -> Issuer:
     """Who issues the badges of this service."""
     settings = services().settings
-    return Issuer(SLUG, settings.issuer_name, settings.public_url)
+    return Issuer(SLUG, settings.issuer_name, settings.public_url, email=settings.issuer_email or None)
 
 
 def issuer_of(slug: str) -> Issuer:
     """The issuer of this slug, which something signed names."""
     return issuer()
+
+
+def known_issuer(slug: str) -> Issuer | None:
+    """The issuer of this slug, if there is one."""
+    return issuer() if slug == SLUG else None
 
 
 def published(content: bytes | Document, mimetype: str, cache: str = "no-cache") -> Response:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 JAVASCRIPT = Path(__file__).parents[1] / "js"
+OLD = Path(__file__).parents[1] / "ob2"
 
 
 def verdicts(
@@ -54,6 +55,16 @@ def openbadgeslib_jwt(token: str, did: Mapping[str, Any], documents: Mapping[str
     return ""
 
 
+def old_verdict(given: str, origins: Mapping[str, str], recipient: Mapping[str, str] | None = None) -> str:
+    """What the 1EdTech validator says of an Open Badge 2.0: an address, or the path of a baked picture."""
+    python = OLD / ".venv/bin/python"
+    if not (OLD / ".venv/.installed").exists():
+        subprocess.run(["make", "tests/ob2/.venv/.installed"], cwd=OLD.parents[1], check=True)
+    question = {"input": given, "origins": origins, "recipient": recipient}
+    verdict = _asked([str(python), str(OLD / "verify.py")], question)
+    return "" if verdict["valid"] else verdict["why"] or "refused"
+
+
 def _javascript(
     credential: Mapping[str, Any], documents: Mapping[str, Any], origins: Mapping[str, str]
 ) -> dict[str, str]:
@@ -65,13 +76,12 @@ def _javascript(
 def _node(script: str, question: Mapping[str, Any]) -> dict[str, Any]:
     if not (JAVASCRIPT / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=JAVASCRIPT, check=True)
+    return _asked(["node", str(JAVASCRIPT / script)], question)
+
+
+def _asked(command: list[str], question: Mapping[str, Any]) -> dict[str, Any]:
     answer = subprocess.run(
-        ["node", str(JAVASCRIPT / script)],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
+        command, input=json.dumps(question), capture_output=True, text=True, check=True, timeout=120
     )
     told: dict[str, Any] = json.loads(answer.stdout)
     return told

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, insert, update
 from werkzeug.test import TestResponse
 
 from service.app import create_app
-from service.badges import verification
+from service.badges import baking, verification
 from service.settings import Settings
 from service.store import badges
 from service.store.achievements import digest_of
@@ -421,3 +421,36 @@ def test_a_badge_whose_achievement_was_taken_away_can_still_be_claimed(
         connection.execute(update(badge_award).values(achievement_version=None))
     assert client.get(f"/claim/{link}").status_code == 200
     assert invalid(client, accepted(client, link)) == ()
+
+
+@pytest.mark.parametrize(
+    ("ending", "media_type"),
+    [
+        ("json", "application/vc+ld+json"),
+        ("jwt", "text/plain"),
+        ("png", "image/png"),
+        ("svg", "image/svg+xml"),
+        ("pdf", "application/pdf"),
+    ],
+)
+def test_a_credential_can_be_saved_in_every_form(client: FlaskClient, link: str, ending: str, media_type: str) -> None:
+    answer = client.get(f"{accepted(client, link)}.{ending}")
+    assert (answer.status_code, answer.mimetype) == (200, media_type)
+    assert f'.{ending}"' in answer.headers["Content-Disposition"]
+
+
+def test_baked_pictures_carry_the_signed_bytes(client: FlaskClient, link: str) -> None:
+    path = accepted(client, link)
+    signed = client.get(f"{path}.json").get_data(as_text=True)
+    assert {baking.unbake(client.get(f"{path}.{ending}").data) for ending in ("png", "svg")} == {signed}
+
+
+def test_a_certificate_with_the_name_is_for_its_learner(
+    client: FlaskClient, engine: Engine, ana: int, award: UUID, link: str
+) -> None:
+    path = f"/api/v1/badges/{award}/certificate.pdf"
+    assert client.get(path, headers=ADMIN).status_code == 404
+    accepted(client, link)
+    answers = [client.get(path, headers=scoped(engine, "learner", learner=learner)) for learner in (ana, ana + 1)]
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert client.get(path).status_code == 401
