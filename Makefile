@@ -1,6 +1,6 @@
 # Every target prepares what it needs and starts at once the second time.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench fix chromium
+.PHONY: help setup demo run test check bench crashes fix chromium
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 
@@ -36,6 +36,9 @@ check: $(DEVELOPMENT) ## lint, types, import contracts, OpenAPI drift
 
 bench: $(DEVELOPMENT) ## measure intake, boards and memory, with the machine's own limits beside them
 	@$(BIN)/python -m tests.bench
+
+crashes: $(DEVELOPMENT) ## kill processes at random under load, 200 times, and look whether all is right
+	@$(BIN)/python -m tests.crashes
 
 fix: $(DEVELOPMENT) ## format, mend what ruff can mend, and write openapi.json
 	@$(BIN)/ruff check --fix-only --quiet

@@ -20,6 +20,8 @@ from service import children
 from service.errors import Refusal
 
 STOP_SECONDS = 60
+_EVICT_SECONDS = 15
+"""How long what was left behind may take to end; PostgreSQL that is told to stop while it recovers may never do."""
 _SOCKET_PATH_BYTES = 107
 
 
@@ -60,7 +62,7 @@ def evict(home: Path, pid_file: Path, program: str, how: signal.Signals) -> None
     if not pid_file.exists():
         return
     lines = pid_file.read_text().split()
-    deadline = time.monotonic() + STOP_SECONDS
+    deadline = time.monotonic() + _EVICT_SECONDS
     for process in occupants(home, program):
         if lines and str(process.pid) == lines[0]:
             with suppress(psutil.NoSuchProcess):
