@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from service.core.people import identifiers
 from service.core.statement import Fact
-from service.recount import Changed, Recount
+from service.recount import Changed, Recount, lock
 from service.store import identity, inbox, people, rules
 from service.store.engine import Driver, driver
 from service.store.identity import FIRST, Name, Person
@@ -101,7 +101,8 @@ def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed], m
     _hint(beneath, here.known, met)
     names = _names(here.known, met)
     others = {learner for learner, name in names.items() if name.text != here.known.names.get(learner)}
-    locked = identity.lock(beneath, {candidate.learner for candidate in (*new, *gone)} | others)
+    groups = {(candidate.counting.version.number, candidate.learner) for candidate in (*new, *gone)}
+    locked = lock(beneath, here, groups, others)
     renamed = _rename(beneath, here.known, locked, names)
     cast = People(here, locked)
     recount = Recount(connection, here, cast)

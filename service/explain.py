@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 from service.core import evaluate, kinds, reasons, traces, windows
 from service.core.evaluate import Award
 from service.core.matching import Match, Roles
-from service.core.rule import Rule
+from service.core.rule import First, Rule
 from service.core.statement import Fact
-from service.store import history, identity, inbox, ledger, matches, rules
+from service.store import history, identity, inbox, ledger, matches, races, rules
 from service.store.engine import Driver
 from service.store.rules import Ruleset, Version
 from service.world import Counting, parts
@@ -109,6 +109,9 @@ def explain(
     own = matches.of_groups(connection, [group])[group]
     setting = counting.setting(_zone(connection, ruleset, counting, learner))
     step = evaluate.fold(setting, own)
+    if isinstance(version.rule.kind, First):
+        among = races.first(connection, version.number, version.rule.kind.learners)
+        step = step if learner in among else evaluate.outrun(version.rule, step)
     awards, refusals = _newest(step.awards, limit, offset), _page(_refused(counting, own, step), limit, offset)
     shown = {id_ for award in awards for id_ in award.statements} | {one.seen.statement for one in refusals}
     seen = _seen(connection, shown)

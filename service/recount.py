@@ -9,22 +9,23 @@ learner is guarded by the lock on the learner's row, taken in the order of ids, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
 from service.core import evaluate
+from service.core.attempts import Entry
 from service.core.evaluate import Award, State
 from service.core.kinds import Setting
 from service.core.ledger import Booked, Line, differences
 from service.core.matching import Match
 from service.core.rule import Board
-from service.store import badges, folds, ledger, matches, outbox, scoring
-from service.store.engine import driver
+from service.store import badges, folds, identity, ledger, matches, outbox, races, scoring
+from service.store.engine import Driver, driver
 from service.store.folds import Standing
-from service.store.ledger import Entry
+from service.store.identity import Person
 from service.store.matches import Found, Group
 from service.store.scores import ScoreRow
 from service.world import Counting, People, World
@@ -46,6 +47,20 @@ class Changed(NamedTuple):
     renamed: bool = False
 
 
+def lock(connection: Driver, here: World, groups: Collection[Group], others: Iterable[int] = ()) -> dict[int, Person]:
+    """Locks the learners of these groups and others, and before them the races that the groups take part in.
+
+    In a race also those are locked whom the groups can overtake or let through.
+    """
+    many = Counter(rule for rule, _ in groups if rule in here.races) if here.races else {}
+    races.lock(connection, many)
+    learners = {learner for _, learner in groups}.union(others)
+    for rule, changes in many.items():
+        last = here.races[rule].learners
+        learners.update(races.first(connection, rule, 2 * changes, max(0, last - changes)))
+    return identity.lock(connection, learners)
+
+
 class Recount:
     """Folds the groups that a transaction touches, and books the difference.
 
@@ -57,9 +72,10 @@ class Recount:
         self.beneath = driver(connection)
         self.here = here
         self.people = people
-        self.entries: list[Entry] = []
-        self.booked: list[Entry] = []
+        self.entries: list[ledger.Entry] = []
+        self.booked: list[ledger.Entry] = []
         self.standings: dict[Group, Standing] = {}
+        self.entered: dict[Group, Entry | None] = {}
 
     def add(self, found: Sequence[Found]) -> None:
         """New matches: advances the groups where they come last, folds the others again."""
@@ -95,7 +111,10 @@ class Recount:
         wanted: dict[Group, Sequence[Award]] = {}
         for group in groups:
             step = evaluate.fold(self._setting(group), found[group])
-            wanted[group] = step.awards
+            if group[0] in self.here.races:
+                self.entered[group] = step.state.kind
+            else:
+                wanted[group] = step.awards
             if found[group] and self.here.counting[group[0]].remembers:
                 self._stand(group, found[group][-1], step.state)
         folds.remove(self.beneath, [group for group in groups if not found[group]])
@@ -103,6 +122,7 @@ class Recount:
 
     def book(self) -> Changed:
         """Finishes: totals, scores, badges, and the row of the outbox that stands until the scores are projected."""
+        self._race()
         self._flush()
         if not self.booked:
             return Changed()
@@ -118,6 +138,36 @@ class Recount:
         scores = scoring.add(self.beneath, self.here.ruleset.boards, self.booked)
         number = outbox.add(self.beneath, {score.learner for score in scores}) if scores else None
         return Changed(scores, number, {counted.number: counted.board for counted in self.here.ruleset.boards})
+
+    def settle(self, rule: int, learners: Iterable[int] = ()) -> None:
+        """Books who is among the first by this rule now, and who no longer is. learners: whose entry is another now."""
+        self._flush()
+        learners_first = races.first(self.beneath, rule, self.here.races[rule].learners)
+        among = set(learners_first) if self.here.counting[rule].pays else set()
+        changed = (among ^ races.holders(self.beneath, rule)) | set(learners)
+        self.people.meet(identity.lock(self.beneath, changed))
+        groups = [(rule, learner) for learner in sorted(changed)]
+        found = matches.of_groups(self.beneath, [group for group in groups if group[1] in among])
+        self._book(
+            {
+                group: evaluate.fold(self._setting(group), found[group]).awards if group in found else ()
+                for group in groups
+            }
+        )
+
+    def _race(self) -> None:
+        """Brings the races up to date in which somebody's entry is another now.
+
+        While history is counted again by a rule its race is not complete, and nothing is booked.
+        """
+        entered, self.entered = self.entered, {}
+        if not entered:
+            return
+        races.lock(self.beneath, {rule for rule, _ in entered})
+        races.put(self.beneath, entered)
+        for rule in sorted({rule for rule, _ in entered}):
+            if self.here.counting[rule].settled:
+                self.settle(rule, (learner for number, learner in entered if number == rule))
 
     def _comes_last(self, group: Group, standing: Standing | None, match: Match) -> bool:
         """Whether a new match comes after all others of its group, so that the state there is can be advanced."""
@@ -150,7 +200,9 @@ class Recount:
             if key is not None:
                 repeated.add(key)
             state = step.state
-            if step.awards and counting.pays:
+            if group[0] in self.here.races:
+                self.entered[group] = state.kind
+            elif step.awards and counting.pays:
                 self._give(counting, step.awards)
         if counting.remembers:
             self._stand(group, new[-1], state)
@@ -160,7 +212,9 @@ class Recount:
         number, version = counting.version.number, counting.version.version
         for learner, _, key, happened, amounts, statements, reason in map(msgspec.structs.astuple, awards):
             for unit, amount in amounts.items():
-                self.entries.append(Entry(learner, number, version, key, unit, amount, happened, statements, reason))
+                self.entries.append(
+                    ledger.Entry(learner, number, version, key, unit, amount, happened, statements, reason)
+                )
 
     def _stand(self, group: Group, match: Match, state: State) -> None:
         self.standings[group] = Standing(match.happened, match.statement, folds.encode(state))
@@ -176,7 +230,7 @@ class Recount:
         for line, amount, statements, reason, corrects in differences(have, awards if counting.pays else ()):
             version, (key, happened, unit) = counting.version.version, line
             self.entries.append(
-                Entry(group[1], group[0], version, key, unit, amount, happened, statements, reason, corrects)
+                ledger.Entry(group[1], group[0], version, key, unit, amount, happened, statements, reason, corrects)
             )
 
     def _flush(self) -> None:
@@ -189,7 +243,7 @@ class Recount:
             self.booked += self.entries
             self.entries = []
 
-    def _badge_change(self, entry: Entry) -> badges.BadgeChange | None:
+    def _badge_change(self, entry: ledger.Entry) -> badges.BadgeChange | None:
         if not entry.unit.startswith(BADGE):
             return None
         rule, achievement = self.here.counting[entry.rule].rule, entry.unit.removeprefix(BADGE)

@@ -20,7 +20,7 @@ from service.core.language import load, read_directory
 from service.core.matching import Index
 from service.core.windows import WINDOWS
 from service.errors import Refusal
-from service.recount import Changed, Recount
+from service.recount import Changed, Recount, lock
 from service.store import history, identity, matches, rules
 from service.store.engine import Driver, driver
 from service.store.matches import Group
@@ -98,7 +98,7 @@ def _count_again(engine: Engine, show: Show, progress: Progress) -> int:
         here = _enter(engine, here, matching, "folding")
     for number in numbers:
         _fold_everybody(engine, here, number, show)
-    _enter(engine, here, numbers, "done")
+    show(_finish(engine, here, numbers))
     return len(numbers)
 
 
@@ -117,6 +117,19 @@ def _enter(engine: Engine, here: World, numbers: Sequence[int], phase: str) -> W
         if not rules.enter(beneath, numbers, phase, here.ruleset.generation):
             raise Overtaken
         return world(beneath)
+
+
+def _finish(engine: Engine, here: World, numbers: Sequence[int]) -> Changed:
+    """Ends the counting, and with the races complete books who is among the first; nobody is half way then."""
+    with engine.begin() as connection:
+        beneath = driver(connection)
+        if not rules.enter(beneath, numbers, "done", here.ruleset.generation):
+            raise Overtaken
+        here = world(beneath)
+        recount = Recount(connection, here, People(here))
+        for number in sorted(here.races.keys() & set(numbers)):
+            recount.settle(number)
+        return recount.book()
 
 
 def _only(here: World, numbers: Sequence[int]) -> World:
@@ -158,7 +171,7 @@ def _fold_everybody(engine: Engine, here: World, number: int, show: Show) -> Non
 
 
 def _fold(connection: Connection, here: World, groups: Sequence[Group]) -> Changed:
-    locked = identity.lock(driver(connection), {learner for _, learner in groups})
+    locked = lock(driver(connection), here, groups)
     recount = Recount(connection, here, People(here, locked))
     recount.fold_again(groups)
     return recount.book()
@@ -172,8 +185,8 @@ def learner_moved(connection: Connection, learner: int) -> Changed:
     beneath = driver(connection)
     rules.share(beneath)
     here = world(beneath)
-    people = People(here, identity.lock(beneath, [learner]))
     groups = [(number, learner) for number, counting in here.counting.items() if not counting.rule.time_zone]
+    people = People(here, lock(beneath, here, groups, [learner]))
     _match_again(beneath, here, people, [group for group in groups if _names_days(here, group[0])])
     recount = Recount(connection, here, people)
     recount.fold_again([group for group in groups if here.counting[group[0]].folds])

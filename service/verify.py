@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from service.core import evaluate, windows
+from service.core.attempts import race
+from service.core.evaluate import Step
 from service.core.ledger import differences
 from service.core.matching import Match
 from service.errors import Refusal
@@ -111,10 +113,14 @@ def _match(connection: Driver, here: World, people: People, report: Report, prog
 
 def _compare_groups(connection: Driver, here: World, people: People, report: Report) -> None:
     connection.execute("CREATE INDEX ON fresh (rule, learner)")
+    among = {rule: _among(connection, here, people, rule) for rule in here.races}
     for groups in _batches(matches.grouped(connection, list(here.counting), "fresh"), GROUPS):
         have = ledger.booked(connection, [group for group, _ in groups])
         for group, of_group in groups:
-            _compare(here, people, group, of_group, have[group], report)
+            step = _fold(here, people, group, of_group)
+            if group[1] not in among.get(group[0], (group[1],)):
+                step = evaluate.outrun(here.counting[group[0]].rule, step)
+            _compare(here, group, step, have[group], report)
     orphans = connection.execute(
         "SELECT rule, learner, unit, sum(amount) FROM entry e "
         "WHERE NOT EXISTS (SELECT FROM fresh f WHERE f.rule = e.rule AND f.learner = e.learner) "
@@ -136,11 +142,22 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield batch
 
 
-def _compare(here: World, people: People, group: Group, of_group: Sequence[Match], have: Any, report: Report) -> None:
+def _among(connection: Driver, here: World, people: People, rule: int) -> set[int]:
+    """The learners who are among the first by this rule."""
+    steps = ((group[1], _fold(here, people, group, own)) for group, own in matches.grouped(connection, [rule], "fresh"))
+    entries = ((learner, step.state.kind) for learner, step in steps if step.state.kind is not None)
+    return race(here.races[rule], entries)
+
+
+def _fold(here: World, people: People, group: Group, own: Sequence[Match]) -> Step:
+    counting = here.counting[group[0]]
+    return evaluate.fold(counting.setting(counting.matcher.zone(people, group[1])), own)
+
+
+def _compare(here: World, group: Group, step: Step, have: Any, report: Report) -> None:
     counting = here.counting[group[0]]
     if not counting.folds:
         return
-    step = evaluate.fold(counting.setting(counting.matcher.zone(people, group[1])), of_group)
     awards = step.awards if counting.pays else ()
     report.awards += len(awards)
     for line, amount, *_ in differences(have, awards):

@@ -11,6 +11,7 @@ from service.core import evaluate, windows
 from service.core.kinds import Setting
 from service.core.matching import Index, Matcher, Roles
 from service.core.people import cast
+from service.core.rule import First
 from service.core.statement import Agent, Fact, identifier
 from service.store import rules
 from service.store.engine import Driver
@@ -67,12 +68,14 @@ class World:
     ruleset: Ruleset
     counting: dict[int, Counting] = field(init=False)
     by_matcher: dict[int, Counting] = field(init=False)
+    races: dict[int, First] = field(init=False)
     index: Index = field(init=False)
     known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
         self.counting = {version.number: Counting(version) for version in self.ruleset.versions}
         self.by_matcher = {id(counting.matcher): counting for counting in self.counting.values()}
+        self.races = {n: c.rule.kind for n, c in self.counting.items() if isinstance(c.rule.kind, First)}
         self.index = Index(counting.matcher for counting in self.counting.values())
 
 
@@ -88,6 +91,10 @@ class People:
         self.learner = here.known.learners.__getitem__
         self.locked = locked or {}
         self.default = here.ruleset.zone
+
+    def meet(self, locked: Mapping[int, Person]) -> None:
+        """More learners whose rows have been locked."""
+        self.locked = {**self.locked, **locked}
 
     def zone(self, learner: int) -> ZoneInfo:
         name = self.locked[learner].time_zone

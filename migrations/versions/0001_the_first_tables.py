@@ -166,6 +166,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_entry_rule_learner", "entry", ["rule", "learner"], unique=False)
     op.create_table(
+        "entrant",
+        sa.Column("rule", sa.Integer(), nullable=False),
+        sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.Column("happened", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("statement", sa.UUID(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False, comment="of the recipients of one statement, the how-manieth"),
+        sa.PrimaryKeyConstraint("rule", "learner", name=op.f("pk_entrant")),
+        comment="with what learners take part in the races of rules with `first`",
+    )
+    op.create_index("ix_entrant_order", "entrant", ["rule", "happened", "statement", "place"], unique=False)
+    op.create_table(
         "fold",
         sa.Column("rule", sa.Integer(), nullable=False),
         sa.Column("learner", sa.BigInteger(), nullable=False),
@@ -609,6 +620,8 @@ def downgrade() -> None:
     op.drop_table("intake_count")
     op.drop_table("inbox")
     op.drop_table("fold")
+    op.drop_index("ix_entrant_order", table_name="entrant")
+    op.drop_table("entrant")
     op.drop_index("ix_entry_rule_learner", table_name="entry")
     op.drop_table("entry")
     op.drop_table("document")

@@ -11,6 +11,8 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
+from heapq import nsmallest
+from operator import itemgetter
 from uuid import UUID
 
 from msgspec import Struct
@@ -80,14 +82,14 @@ def enter(setting: Setting, state: Entry | None, match: Match) -> tuple[Entry | 
     if state is not None or match.late or not setting.alive(match.happened):
         return state, ()
     entry = Entry(match.happened, match.statement, match.place)
-    return entry, (Earned("learner", setting.rule.give[0], (match.statement,), f"among the {told(setting.rule.kind)}"),)
+    return entry, (Earned("learner", setting.rule.give[0], (match.statement,), told(setting.rule.kind)),)
 
 
 def told(kind: First) -> str:
-    return f"first {kind.learners} learners" if kind.learners > 1 else "first learner"
+    """How a refusal and a reason speak of those who receive."""
+    return f"among the first {kind.learners} learners" if kind.learners > 1 else "the first learner"
 
 
 def race(kind: First, entries: Iterable[tuple[int, Entry]]) -> set[int]:
     """The learners who are among the first, of (learner, entry)."""
-    ordered = sorted((entry, learner) for learner, entry in entries)
-    return {learner for _, learner in ordered[: kind.learners]}
+    return {learner for learner, _ in nsmallest(kind.learners, entries, key=itemgetter(1))}

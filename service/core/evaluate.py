@@ -180,7 +180,7 @@ def raced(steps: Mapping[tuple[int, int], Step], rules: Mapping[int, Rule]) -> d
 def outrun(rule: Rule, step: Step) -> Step:
     """The step of a learner whom others were ahead of."""
     assert isinstance(rule.kind, First)
-    because = f"not among the {told(rule.kind)}"
+    because = f"not {told(rule.kind)}"
     lost = (Refusal(award.learner, rule.name, award.statements[-1], because) for award in step.awards)
     return Step(step.state, (), (*step.refusals, *lost))
 

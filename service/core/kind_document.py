@@ -191,7 +191,6 @@ KINDS: Table = {
     "first": Key(
         mapping('"first"', "{learners: 10, settle: 7 days}", FIRST, lambda found: First(**found)),
         "the first so many learners receive",
-        refused="is not known yet: this version of Plaudit cannot evaluate it.",
     ),
     "best": Key(
         mapping('"best"', "{of: score, per: object}", BEST, lambda found: Best(**found)),

@@ -355,6 +355,19 @@ fold = Table(
     postgresql_with={"fillfactor": "70"},
 )
 
+entrant = Table(
+    "entrant",
+    metadata,
+    Column("rule", Integer, nullable=False),
+    Column("learner", BigInteger, nullable=False),
+    moment("happened", nullable=False),
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    Column("place", Integer, nullable=False, comment="of the recipients of one statement, the how-manieth"),
+    PrimaryKeyConstraint("rule", "learner"),
+    Index("ix_entrant_order", "rule", "happened", "statement", "place"),
+    comment="with what learners take part in the races of rules with `first`",
+)
+
 entry = Table(
     "entry",
     metadata,

@@ -1,5 +1,6 @@
 """How matches become awards: each kind by numbers that can be followed by hand."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -8,11 +9,12 @@ import msgspec
 import pytest
 
 from service.core import kinds
-from service.core.evaluate import setting
+from service.core.evaluate import evaluate, setting
 from service.core.kind_document import MOST_WITHIN
 from service.core.kinds import KINDS, StreakState, progress
 from service.core.matching import Match
 from service.core.rule import Forgive, Streak, Sum
+from service.core.statement import Fact, read
 from service.core.sums import MOST_NAMED
 from service.core.windows import index, zone
 from tests.written import (
@@ -20,15 +22,19 @@ from tests.written import (
     SHARED,
     WORDS,
     Json,
+    People,
     awards,
     days,
     evaluated,
+    fact,
+    group,
     moment,
     numbered,
     points,
     refusals,
     rule,
     said,
+    void,
 )
 
 # --- each -------------------------------------------------------------------------------------------------------------
@@ -350,6 +356,62 @@ def test_every_currency_is_worth_its_part() -> None:
 
 def test_a_score_that_xapi_does_not_know_is_none() -> None:
     assert refusals(BEST, [attempt(1, 85)]) == {101: "no score: the statement has none"}
+
+
+# --- first ------------------------------------------------------------------------------------------------------------
+
+
+def racing(number: int, *who: str, **more: Any) -> Json:
+    """On this day of January 2026 these people completed something."""
+    return said(100 + number, f"2026-01-{number:02}", group(*who) if len(who) > 1 else who[0], **more)
+
+
+def winners(written: str, statements: Iterable[Json]) -> list[str]:
+    """Who receives something, in the order of time."""
+    people = People()
+    names = {people.named(name): name for name in ("ann", "bob", "cy", "dee")}
+    found = evaluate([rule(written)], map(fact, statements), people).awards
+    return [names[award.learner] for award in sorted(found, key=lambda award: (award.happened, award.learner))]
+
+
+def test_the_first_learners_receive_once_each() -> None:
+    race = [racing(1, "ann"), racing(2, "ann"), racing(3, "bob"), racing(4, "cy"), racing(5, "bob")]
+    assert winners("first: {learners: 2}", race) == ["ann", "bob"]
+    assert winners("first: {learners: 3}", race[::-1]) == ["ann", "bob", "cy"]
+
+
+def test_of_one_statement_those_named_earlier_come_first() -> None:
+    assert winners("first: {learners: 2}", [racing(1, "cy", "ann", "bob")]) == ["ann", "cy"]
+
+
+def test_who_came_later_than_the_first_is_told_so() -> None:
+    race = [racing(1, "ann"), racing(2, "ann"), racing(3, "bob")]
+    assert refusals("first: {learners: 1}", race) == {
+        102: "counted already: a learner is among the first only once",
+        103: "not the first learner",
+    }
+
+
+def test_the_race_begins_with_the_life() -> None:
+    assert winners("{first: {learners: 1}, from: 2026-01-02}", [racing(1, "ann"), racing(3, "bob")]) == ["bob"]
+
+
+def test_what_comes_in_later_than_settle_does_not_compete() -> None:
+    def read_at(told: Json, received: str) -> Fact:
+        return read(msgspec.json.encode(told), moment(received))
+
+    settled = rule("first: {learners: 1, settle: 7 days}")
+    for received, winner in (("2026-01-08", "ann"), ("2026-01-08T12:00:01", "bob")):
+        people = People()
+        facts = [read_at(racing(2, "bob"), "2026-01-02"), read_at(racing(1, "ann"), received)]
+        outcome = evaluate([settled], facts, people)
+        assert [award.learner for award in outcome.awards] == [people.named(winner)]
+    assert [one.because for one in outcome.refusals] == ["late: came in more than 7 days after it happened"]
+
+
+def test_a_badge_of_a_race_goes_to_the_next_when_a_statement_is_void() -> None:
+    race = [racing(1, "ann"), racing(2, "bob"), racing(3, "cy"), void(9, 101)]
+    assert winners("first: {learners: 2}", race) == ["bob", "cy"]
 
 
 # --- streak -----------------------------------------------------------------------------------------------------------

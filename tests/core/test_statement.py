@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from service.core.statement import (
     DEEPEST,
@@ -305,7 +306,7 @@ def test_a_statement_without_an_id_gets_another_one_for_what_is_something_else()
 def test_an_id_that_is_no_uuid_is_as_good_as_none(own: Any) -> None:
     parts = {"timestamp": "2026-11-22T09:30:00Z"}
     met = fact(id=own, **parts)
-    assert met == fact(id=None, **parts)
+    assert replace(met, raw=b"") == replace(fact(id=None, **parts), raw=b"")
     assert read_again(msgspec.json.encode(said(id=own, **parts)), met.id, NOW, "default", "xapi") == met
 
 

@@ -275,6 +275,14 @@ limit: [{points: 100, per: week}, {points: 50, per: month, from_each: actor}]
 ---
 rule: rule-4
 give: {points: 1}
+---
+rule: rule-5
+first: {learners: 2}
+give: {points: 3}
+---
+rule: rule-6
+best: {of: score, per: object}
+give: {points: 10}
 """
 
 

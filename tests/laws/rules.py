@@ -209,7 +209,7 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
     return {"count": count, "give": draw(gifts)}
 
 
-KINDS = ["each", "count", "count", "streak", "sum", "sequence", "best"]
+KINDS = ["each", "count", "count", "streak", "sum", "sequence", "best", "first"]
 
 
 @st.composite

@@ -19,7 +19,7 @@ from service.core import attempts, durations, evaluate, kinds, limits, matching,
 from service.core.evaluate import State, Step
 from service.core.kinds import Earned, Setting
 from service.core.matching import Match
-from service.core.rule import Best, Count, Measures, Steps, Streak, Sum
+from service.core.rule import Best, Count, First, Measures, Steps, Streak, Sum
 from tests.laws import oracle
 from tests.laws.histories import Scene, close_scenes, scenes
 from tests.laws.oracle import Json
@@ -383,6 +383,46 @@ def an_attempt_before_the_life_counts(patch: Patch) -> None:
     behind(patch, Best, before_life)
 
 
+def what_comes_in_late_competes(patch: Patch) -> None:
+    before(patch, First, lambda match: replace(match, late=False))
+
+
+def what_is_as_late_as_may_be_is_too_late(patch: Patch) -> None:
+    match = matching.Matcher.match
+
+    def strict(self: Any, fact: Any, *rest: Any) -> Match:
+        found = match(self, fact, *rest)
+        late = self.settle is not None and fact.happened <= windows.before(fact.received, self.settle, rest[-1])
+        return replace(found, late=late)
+
+    patch.setattr(matching.Matcher, "match", strict)
+
+
+def one_more_is_among_the_first(patch: Patch) -> None:
+    race = attempts.race
+    patch.setattr(evaluate, "race", lambda kind, entries: race(replace(kind, learners=kind.learners + 1), entries))
+
+
+def those_of_one_statement_are_all_among_the_first(patch: Patch) -> None:
+    def shared(kind: First, entries: Iterable[Any]) -> set[int]:
+        known = list(entries)
+        last = sorted(entry for _, entry in known)[: kind.learners][-1]
+        return {learner for learner, entry in known if entry.statement == last.statement or entry < last}
+
+    patch.setattr(evaluate, "race", shared)
+
+
+def a_learner_competes_before_the_life(patch: Patch) -> None:
+    """Takes a place, and receives nothing."""
+    fold, type_ = kinds.KINDS[First]
+
+    def early(setting: Setting, state: Any, match: Match) -> Any:
+        after, earned = fold(replace(setting, start=evaluate.DAWN), state, match)
+        return after, (earned if setting.alive(match.happened) else ())
+
+    patch.setitem(kinds.KINDS, First, (early, type_))
+
+
 def the_last_day_of_a_life_is_outside(patch: Patch) -> None:
     patch.setattr(windows, "end_of_day", windows.start_of_day)
 
@@ -466,6 +506,7 @@ RAW: Json = {"sum": {"of": "raw_score", "reach": 12, "repeat": True}, "give": {"
 HOURS: Json = {"sum": {"of": "duration", "reach": "2 hours", "within": {"calendar": "day"}}, "give": {"points": 10}}
 STEPS: list[Json] = [{"verb": "completed", "type": "course"}, {"verb": "completed"}]
 COURSE_FIRST: Json = {"sequence": {"steps": STEPS}, "give": {"points": 10}}
+SETTLING: Json = {"first": {"learners": 1, "settle": "1 day"}, "give": {"points": 10}}
 TWICE: Json = {
     "sequence": {"steps": [{"verb": "completed"}] * 2, "within": "1 day", "repeat": True},
     "give": {"points": 10},
@@ -507,6 +548,11 @@ LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     half_a_point_is_rounded_to_even: close_scenes("best"),
     what_is_best_is_best_of_all_objects: close_scenes("best"),
     an_attempt_before_the_life_counts: close_scenes("best"),
+    what_comes_in_late_competes: close_scenes("first", also=SETTLING),
+    what_is_as_late_as_may_be_is_too_late: close_scenes("first", "day", SETTLING),
+    one_more_is_among_the_first: close_scenes("first"),
+    those_of_one_statement_are_all_among_the_first: close_scenes("first"),
+    a_learner_competes_before_the_life: close_scenes("first"),
     the_last_day_of_a_life_is_outside: scenes(),
     weeks_begin_on_sunday: close_scenes("each", "day", {"once_per": ["week"]}),
     days_are_those_of_utc: close_scenes("each", "12 hours", {"once_per": ["day"]}),
