@@ -139,12 +139,16 @@ class Recount:
         number = outbox.add(self.beneath, {score.learner for score in scores}) if scores else None
         return Changed(scores, number, {counted.number: counted.board for counted in self.here.ruleset.boards})
 
-    def settle(self, rule: int, learners: Iterable[int] = ()) -> None:
-        """Books who is among the first by this rule now, and who no longer is. learners: whose entry is another now."""
+    def settle(self, rule: int, learners: Iterable[int] | None = None) -> None:
+        """Books who is among the first by this rule now, and who no longer is.
+
+        learners: whose entry is another now; None: what everybody is given may be another.
+        """
         self._flush()
         learners_first = races.first(self.beneath, rule, self.here.races[rule].learners)
         among = set(learners_first) if self.here.counting[rule].pays else set()
-        changed = (among ^ races.holders(self.beneath, rule)) | set(learners)
+        holders = races.holders(self.beneath, rule)
+        changed = among | holders if learners is None else (among ^ holders).union(learners)
         self.people.meet(identity.lock(self.beneath, changed))
         groups = [(rule, learner) for learner in sorted(changed)]
         found = matches.of_groups(self.beneath, [group for group in groups if group[1] in among])

@@ -98,7 +98,9 @@ def _count_again(engine: Engine, show: Show, progress: Progress) -> int:
         here = _enter(engine, here, matching, "folding")
     for number in numbers:
         _fold_everybody(engine, here, number, show)
-    show(_finish(engine, here, numbers))
+    changed = _finish(engine, here, numbers)
+    if changed.scores:
+        show(changed)
     return len(numbers)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import Engine
 
 from service.core import evaluate, windows
-from service.core.attempts import race
 from service.core.evaluate import Step
 from service.core.ledger import differences
 from service.core.matching import Match
@@ -145,8 +144,7 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 def _among(connection: Driver, here: World, people: People, rule: int) -> set[int]:
     """The learners who are among the first by this rule."""
     steps = ((group[1], _fold(here, people, group, own)) for group, own in matches.grouped(connection, [rule], "fresh"))
-    entries = ((learner, step.state.kind) for learner, step in steps if step.state.kind is not None)
-    return race(here.races[rule], entries)
+    return evaluate.among_first(here.counting[rule].rule, steps)
 
 
 def _fold(here: World, people: People, group: Group, own: Sequence[Match]) -> Step:

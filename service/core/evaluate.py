@@ -166,15 +166,21 @@ def evaluate(rules: Sequence[Rule], facts: Iterable[Fact], people: People, now: 
 
 def raced(steps: Mapping[tuple[int, int], Step], rules: Mapping[int, Rule]) -> dict[tuple[int, int], Step]:
     """What the steps of (rule, learner) come to where `first` lets only some of the learners receive."""
-    entries: dict[int, list[tuple[int, Any]]] = {}
-    for (number, learner), step in steps.items():
-        if isinstance(rules[number].kind, First) and step.state.kind is not None:
-            entries.setdefault(number, []).append((learner, step.state.kind))
-    among = {number: race(rules[number].kind, found) for number, found in entries.items()}  # type: ignore[arg-type]
+    among = {
+        number: among_first(rule, ((group[1], step) for group, step in steps.items() if group[0] == number))
+        for number, rule in rules.items()
+        if isinstance(rule.kind, First)
+    }
     return {
         group: step if group[0] not in among or group[1] in among[group[0]] else outrun(rules[group[0]], step)
         for group, step in steps.items()
     }
+
+
+def among_first(rule: Rule, steps: Iterable[tuple[int, Step]]) -> set[int]:
+    """Who is among the first by a rule with `first`, of (learner, the step that their own matches come to)."""
+    assert isinstance(rule.kind, First)
+    return race(rule.kind, ((learner, step.state.kind) for learner, step in steps if step.state.kind is not None))
 
 
 def outrun(rule: Rule, step: Step) -> Step:

@@ -329,8 +329,8 @@ class Index:
     def __init__(self, matchers: Iterable[Matcher]) -> None:
         self._verbs: dict[str, _Drawer] = {}
         for matcher in matchers:
-            for when in _filed_by(matcher.rule):
-                for verb in dict.fromkeys(_exact(when, "verb")):
+            for when in filed_by(matcher.rule):
+                for verb in dict.fromkeys(exact(when, "verb")):
                     self._verbs.setdefault(verb, _Drawer()).file(matcher, when)
 
     def candidates(self, statement: Statement) -> list[Matcher]:
@@ -363,13 +363,13 @@ class _Drawer:
 
     def file(self, matcher: Matcher, when: Sequence[Condition]) -> None:
         self.steps = self.steps or bool(matcher.steps)
-        if objects := _exact(when, "object"):
+        if objects := exact(when, "object"):
             _put(self.objects, objects, matcher)
         elif part_of := _carried(when, "part_of"):
             _put(self.lists.setdefault("part_of", {}), part_of, matcher)
         elif tags := _carried(when, "tagged"):
             _put(self.lists.setdefault("tagged", {}), tags, matcher)
-        elif types := _exact(when, "type"):
+        elif types := exact(when, "type"):
             _put(self.types, types, matcher)
         else:
             self.rest.append(matcher)
@@ -380,14 +380,14 @@ def _put(index: dict[str, list[Matcher]], keys: Iterable[str], matcher: Matcher)
         index.setdefault(key, []).append(matcher)
 
 
-def _filed_by(rule: Rule) -> Iterable[tuple[Condition, ...]]:
+def filed_by(rule: Rule) -> Iterable[tuple[Condition, ...]]:
     """Conditions of which a statement must fulfil all: `when`, or each step of a sequence that has none."""
     if not rule.when and isinstance(rule.kind, rules.Steps):
         return rule.kind.steps
     return (rule.when,)
 
 
-def _exact(when: Iterable[Condition], key: str) -> tuple[str, ...]:
+def exact(when: Iterable[Condition], key: str) -> tuple[str, ...]:
     """The texts of which a statement must have one, when the conditions name them exactly."""
     for condition in when:
         if isinstance(condition, rules.Among) and condition.key == key and not condition.starts_with:

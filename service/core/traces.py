@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from service.core.rule import Among, Rule
+from service.core.matching import exact, filed_by
+from service.core.rule import Rule
 
 ESCAPED = b"\\u00"
 """What bytes hold that have a character of ASCII escaped."""
@@ -42,8 +43,6 @@ def of_person(key: str, mbox: str | None) -> list[bytes] | None:
 
 def of_rule(rule: Rule) -> list[bytes] | None:
     """What a statement that fulfils this rule holds one of; None: it may hold anything."""
-    verbs = next((one for one in rule.when if isinstance(one, Among) and one.key == "verb"), None)
-    if verbs is None or verbs.starts_with:
-        return None
-    found = [trace(verb.rpartition("/")[2]) or trace(verb) for verb in verbs.any_of]
-    return None if None in found else [*dict.fromkeys(one for one in found if one), ESCAPED]
+    verbs = [exact(when, "verb") for when in filed_by(rule)]
+    found = [trace(verb.rpartition("/")[2]) or trace(verb) for some in verbs for verb in some]
+    return None if None in found or () in verbs else [*dict.fromkeys(one for one in found if one), ESCAPED]

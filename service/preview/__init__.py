@@ -8,6 +8,7 @@ so memory does not grow with history.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
@@ -15,6 +16,7 @@ import psycopg
 from sqlalchemy import Engine
 
 from service.core import evaluate, traces
+from service.core.evaluate import Step
 from service.core.ledger import Line
 from service.core.matching import Index, Match
 from service.preview.changes import Change, Wanted, boards, changes
@@ -72,10 +74,11 @@ class _Preview:
         self._match([self.here.counting[one.number] for one in self.changes if one.after and not one.conditions_stay])
         sums = Sums(list(boards(self.ruleset, self.changes)))
         for change in self.changes:
+            among = self._among(change) if change.number in self.here.races else None
             booked = ledger.standing(self.connection, [change.number])
             for group, lines, own in _joined(booked, self._groups(change)):
                 have = dict(lines)
-                sums.add(group, have, self._wanted(change, group, have, own))
+                sums.add(group, have, self._wanted(change, group, have, own, among))
         self.progress(self.extent.statements, self.extent.statements)
         return sums
 
@@ -98,15 +101,23 @@ class _Preview:
             return iter(())
         return matches.grouped(self.connection, [change.number], "match" if change.conditions_stay else "fresh")
 
-    def _wanted(self, change: Change, group: Group, have: Lines, own: Sequence[Match]) -> Lines:
-        """What the ledger would have of one group."""
+    def _among(self, change: Change) -> set[int]:
+        """The learners who would be among the first."""
+        steps = ((group[1], self._fold(group, own)) for group, own in self._groups(change))
+        return evaluate.among_first(self.here.counting[change.number].rule, steps)
+
+    def _fold(self, group: Group, own: Sequence[Match]) -> Step:
+        counting = self.here.counting[group[0]]
+        return evaluate.fold(counting.setting(counting.matcher.zone(self.people, group[1])), own)
+
+    def _wanted(self, change: Change, group: Group, have: Lines, own: Sequence[Match], among: set[int] | None) -> Lines:
+        """What the ledger would have of one group. among: who are among the first, where only they receive."""
         if change.after is None:
             return {} if change.wanted.takes_back else have
-        since, counting = change.wanted.since, self.here.counting[group[0]]
-        step = evaluate.fold(counting.setting(counting.matcher.zone(self.people, group[1])), own)
-        given = {
-            Line(one.key, one.happened, unit): amount for one in step.awards for unit, amount in one.amounts.items()
-        }
+        since, given = change.wanted.since, Counter[Line]()
+        awards = self._fold(group, own).awards if among is None or group[1] in among else ()
+        for one in awards:
+            given.update({Line(one.key, one.happened, unit): amount for unit, amount in one.amounts.items()})
         return {line: amount for line, amount in have.items() if since and line.happened < since} | given
 
 

@@ -59,6 +59,7 @@ EDITS = {
         "{}",
         "{streak: {every: week}, give: [{at: 2, points: 5, badge: keen}, {at: 4, points: 9, again: true}]}",
     ),
+    "a race": ("{first: {learners: 2}}", "{first: {learners: 1}, give: {points: 7}}"),
     "recipients": ("{}", "{when: {verb: completed, instructor: present}, to: instructor}"),
     "dates": ("{}", "{from: 2026-01-10, until: 2026-01-20}"),
     "a zone": ("{limit: [{points: 20, per: week}]}", "{limit: [{points: 20, per: week}], time_zone: Pacific/Auckland}"),
