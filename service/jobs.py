@@ -28,7 +28,7 @@ from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from service import boards, children, previews, replay
+from service import boards, children, previews, replay, telling
 from service.badges import keyring, lists
 from service.badges.documents import SLUG, Issuer
 from service.core.rule import Board
@@ -112,7 +112,11 @@ def work(settings: Settings) -> None:
     stop = threading.Event()
     regulars = [
         threading.Thread(target=_regularly, args=(task, stop), name=task.func.__name__, daemon=True)
-        for task in (partial(sweep, settings, base, redis), partial(catch_up, base, redis))
+        for task in (
+            partial(sweep, settings, base, redis),
+            partial(catch_up, base, redis),
+            partial(telling.tell, settings, base),
+        )
     ]
     for thread in regulars:
         thread.start()

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from email.utils import parseaddr
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from service import shipped
 from service.errors import Refusal
+from service.languages import LANGUAGES
 
 T = TypeVar("T")
 
@@ -46,6 +48,9 @@ class Settings:
     issuer_email: str = ""
     key_days: int = 365
     """After how many days badges are signed with a new key; 0: only when somebody says so."""
+    smtp_url: str = ""
+    mail_from: str = ""
+    language: str = "en"
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -75,7 +80,12 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         issuer_name=read("PLAUDIT_ISSUER_NAME", _name, "Plaudit"),
         issuer_email=read("PLAUDIT_ISSUER_EMAIL", _email, ""),
         key_days=read("PLAUDIT_KEY_DAYS", _number(0, 36_500), 365),
+        smtp_url=read("PLAUDIT_SMTP_URL", _smtp_url, "", shown=False),
+        mail_from=read("PLAUDIT_MAIL_FROM", _mail_address, ""),
+        language=read("PLAUDIT_LANGUAGE", _language, "en"),
     )
+    if found.smtp_url and not found.mail_from:
+        read.wrong.append("PLAUDIT_MAIL_FROM is missing: with PLAUDIT_SMTP_URL write who e-mails are from.")
     if read.wrong:
         raise Refusal("\n".join(read.wrong), status=2)
     return _with_secrets(found)
@@ -134,6 +144,30 @@ def _database_url(text: str) -> str:
 def _redis_url(text: str) -> str:
     if not re.fullmatch(r"(redis|rediss|unix)://\S+", text):
         raise _Wrong("write a Redis or Valkey address, like redis://host:6379/0")
+    return text
+
+
+def _smtp_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("smtp", "smtps") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _Wrong("write a mail server, like smtp://user:password@mail.example.org:587 or smtps://…")
+    return text
+
+
+def _mail_address(text: str) -> str:
+    address = parseaddr(text)[1]
+    if not text.isprintable() or not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+        raise _Wrong("write who e-mails are from, like badges@example.org or Acme Badges <badges@example.org>")
+    return text
+
+
+def _language(text: str) -> str:
+    if text not in LANGUAGES:
+        raise _Wrong(f"write one of {', '.join(LANGUAGES)}")
     return text
 
 

@@ -49,6 +49,15 @@ def upgrade() -> None:
             "review", sa.Boolean(), server_default=sa.text("false"), nullable=False, comment="an admin decides about it"
         ),
         sa.Column("decided", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "shared",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="since when its credential is public; null: only its learner sees it",
+        ),
+        sa.Column(
+            "mailed", sa.DateTime(timezone=True), nullable=True, comment="when its learner was told of it by e-mail"
+        ),
         sa.Column("credential", sa.UUID(), nullable=True),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_badge_award")),
@@ -434,6 +443,12 @@ def upgrade() -> None:
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "sent",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it was sent by e-mail; null: it was handed to a front end",
+        ),
         sa.ForeignKeyConstraint(["award"], ["badge_award.id"], name=op.f("fk_claim_link_award")),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_claim_link")),
     )

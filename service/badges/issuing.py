@@ -28,7 +28,7 @@ from service.store.engine import driver
 class Refused(Exception):
     """A claim that cannot be: `why` for programs, the message for people."""
 
-    def __init__(self, why: Literal["unknown", "used", "expired", "withdrawn"], message: str) -> None:
+    def __init__(self, why: Literal["unknown", "used", "expired", "withdrawn", "incomplete"], message: str) -> None:
         super().__init__(message)
         self.why = why
 

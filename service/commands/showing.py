@@ -176,7 +176,7 @@ class Show:
         link = self._claim_link(offer)
         claim = f"/api/v1/claims/{link.rpartition('/')[2]}"
         self._got(claim, self.public)
-        answer = self.public.post(claim, b'{"decision": "accept"}')
+        answer = self.public.post(claim, b'{"decision": "accept", "share": true}')
         if answer.status != 200:
             raise Refusal(f"The claim was answered with {answer.status}: {answer.content}")
         address = answer.content["credential"]

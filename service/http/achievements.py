@@ -9,6 +9,7 @@ from service.core.achievement import Achievement
 from service.http.images import image_path, picture
 from service.http.issuers import Published, form_of, issuer, published
 from service.http.pages import page
+from service.http.pages.telling import achievement_words
 from service.http.resources import Blueprint, in_words
 from service.http.services import services
 from service.store import achievements as store
@@ -48,9 +49,16 @@ def image(slug: str) -> Response:
 def _page(found: Achievement, name: str) -> Response:
     return page(
         "achievement.html",
-        issuer=services().settings.issuer_name,
+        issuer=issuer().name,
+        issuer_path=f"../issuers/{issuer().slug}",
+        address=issuer().url(f"achievements/{found.name}"),
         image=image_path(name),
+        image_address=issuer().url(f"images/{name}.png"),
         name=in_words(found.title),
         description=in_words(found.description),
         criteria=in_words(found.criteria),
+        achievement=achievement_words(found),
+        results=[one.name for one in found.results],
+        creator=found.creator,
+        version=found.version,
     )

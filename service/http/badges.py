@@ -11,15 +11,18 @@ from uuid import UUID
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
+from service import telling
 from service.badges import lists
+from service.badges.mail import Unsent
 from service.http.auth import bearer, requires
 from service.http.issuers import issuer, issuer_of
 from service.http.problems import Problem
 from service.http.resources import LARGEST, PAGE, Blueprint
 from service.http.services import services
 from service.store import badges as store
-from service.store import credentials, profiles
+from service.store import credentials, offers, profiles
 from service.store.badges import Award
+from service.telling import Throttled
 
 blueprint = Blueprint(
     "badges", __name__, url_prefix="/api/v1", description="Badges that learners were offered and hold"
@@ -41,6 +44,7 @@ class Badge(Schema):
     review = fields.Boolean(
         required=True, metadata={"description": "its ground was lost after the claim; an admin decides"}
     )
+    shared = fields.Boolean(required=True, metadata={"description": "everybody who has its address sees it"})
 
 
 class Badges(Schema):
@@ -62,6 +66,18 @@ class ClaimLink(Schema):
 
     url = fields.Url(required=True)
     expires = fields.AwareDateTime(required=True)
+
+
+class Sent(Schema):
+    """Where a link was sent."""
+
+    sent_to = fields.String(required=True, metadata={"description": "mostly hidden", "example": "a…@example.org"})
+
+
+class Sharing(Schema):
+    """Whether everybody who has the address of a badge sees it."""
+
+    shared = fields.Boolean(required=True, truthy={True}, falsy={False})
 
 
 class Revocation(Schema):
@@ -105,6 +121,45 @@ def make_claim_link(award: UUID) -> dict[str, Any]:
     return {"url": issuer().url(f"claim/{token}"), "expires": expires}
 
 
+@blueprint.route("/badges/<uuid:award>/send-link", methods=["POST"])
+@requires("admin", "learner")
+@blueprint.response(202, Sent)
+def send_claim_link(award: UUID) -> dict[str, str]:
+    """Send the learner a link to claim a badge, or to what they can do with it, by e-mail"""
+    here, now = services(), datetime.now(UTC)
+    try:
+        with here.engine.begin() as connection:
+            found = _own(store.award(connection, award, now), award)
+            if found.state in ("revoked", "expired") or not (found.standing or found.credential):
+                raise Problem(409, "This badge cannot be taken any more.", state=found.state)
+            return {"sent_to": telling.send_again(connection, here.settings, found, now)}
+    except LookupError:
+        raise Problem(409, "No e-mail address of this learner is known, or no mail server is set.") from None
+    except Throttled as throttled:
+        after = str(int(throttled.wait.total_seconds()) + 1)
+        raise Problem(429, "Enough links were sent; send the next one later.", headers={"Retry-After": after}) from None
+    except Unsent as error:
+        raise Problem(503, f"The mail server does not take it: {error}", headers={"Retry-After": "60"}) from None
+
+
+@blueprint.route("/badges/<uuid:award>/sharing", methods=["PUT"])
+@requires("admin", "learner")
+@blueprint.arguments(Sharing)
+@blueprint.response(200, Badge)
+def put_sharing(wanted: Mapping[str, bool], award: UUID) -> dict[str, Any]:
+    """Make the page of a badge that was taken public, or private again
+
+    What a micro-credential stands on goes with it.
+    """
+    now = datetime.now(UTC)
+    with services().engine.begin() as connection:
+        found = _own(store.award(connection, award, now), award)
+        if found.credential is None:
+            raise Problem(409, "This badge has not been taken, so there is nothing to share.")
+        offers.share(connection, [award, *offers.stands_on(connection, award)], now if wanted["shared"] else None)
+        return _badge(_own(store.award(connection, award, now), award))
+
+
 @blueprint.route("/badges/<uuid:award>/revoke", methods=["POST"])
 @requires("admin")
 @blueprint.arguments(Revocation)
@@ -133,6 +188,7 @@ def _badge(award: Award) -> dict[str, Any]:
         "credential": credential_url(award),
         "expires": award.expires,
         "review": award.review,
+        "shared": award.shared is not None,
     }
 
 

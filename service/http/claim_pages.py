@@ -1,23 +1,31 @@
-"""The page behind a claim link: what was earned and why, and two buttons; it needs no script.
+"""The page behind a claim link: what was earned and why, two buttons, and then everything its holder can do with it.
 
-The token in the address is the secret: nobody else can make the form's request, and no cookie is involved, so there is
-nothing that another site could forge. Looking at the page decides nothing, whoever opens the link first.
+It needs no account and no script. The token in the address is the secret: nobody else can make the form's requests,
+and no cookie is involved, so there is nothing that another site could forge. Looking at the page decides nothing,
+whoever opens the link first. The link decides once; until it expires it remains the key to the holder's page.
 """
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from service import telling
 from service.badges import issuing
 from service.badges.issuing import Refused
-from service.http.claims import STATUS, decide, open_claim, picture_of, visible
+from service.badges.mail import Unsent
+from service.http.claims import STATUS, decide, open_claim, picture_of, share, visible
 from service.http.images import image_path
 from service.http.issuers import issuer
 from service.http.pages import page
+from service.http.pages.reader import say
+from service.http.pages.telling import achievement_words, standing
 from service.http.resources import in_words
+from service.http.services import services
 from service.store.badges import Award, Link
 
 blueprint = Blueprint("claim_pages", __name__, url_prefix="/claim")
@@ -27,7 +35,15 @@ TITLES = {
     "used": "This link has been used",
     "expired": "This link has expired",
     "withdrawn": "This badge is not there any more",
+    "incomplete": "This micro-credential cannot be issued yet",
 }
+FILES = (
+    ("json", "JSON", "Open Badge 3.0, for backpacks and verifiers"),
+    ("jwt", "JWT", "the same badge as a signed token, for wallets"),
+    ("png", "PNG", "picture with the badge inside it"),
+    ("svg", "SVG", "drawing with the badge inside it"),
+    ("pdf", "PDF", "certificate to print"),
+)
 
 
 @blueprint.get("/<token>")
@@ -36,57 +52,138 @@ def get(token: str) -> Response:
     try:
         link, award = open_claim(token)
     except Refused as refused:
-        return _refused(refused)
-    if award.credential or link.used:
-        return _decided(award)
-    return _open(token, link, award)
+        return _refused(token, refused)
+    if award.credential:
+        return _held(token, link, award)
+    return _left(award) if link.used else _open(link, award)
 
 
 @blueprint.post("/<token>")
 def post(token: str) -> WerkzeugResponse:
-    """Take the badge or decline it, and show what came of it."""
-    decision = request.form.get("decision")
-    if decision not in ("accept", "decline"):
-        return redirect(quote(token, safe=""), 303)
+    """Does what the button says, and shows what came of it."""
+    wanted = request.form.get("decision")
     try:
-        decide(token, "accept" if decision == "accept" else "decline")
+        if wanted in ("accept", "decline"):
+            decide(token, "accept" if wanted == "accept" else "decline")
+        elif wanted in ("share", "hide"):
+            share(token, wanted == "share")
+        elif wanted == "send":
+            return _sent(token)
     except Refused as refused:
-        return _refused(refused)
+        return _refused(token, refused)
     return redirect(quote(token, safe=""), 303)
 
 
-def _open(token: str, link: Link, award: Award) -> Response:
+def _open(link: Link, award: Award) -> Response:
     about = award.achievement
     return page(
         "claim.html",
         issuer=issuer().name,
         learner=award.learner_name,
         image=image_path(picture_of(award)),
+        micro=award.micro,
         name=in_words(about.title),
         description=in_words(about.description),
         criteria=in_words(about.criteria),
+        achievement=achievement_words(about),
         reason=issuing.reason(award),
         earned=award.happened,
         until=award.expires,
         records=len(award.statements),
         visible=visible(award),
+        stands_on=standing(award),
         link_expires=link.expires,
     )
 
 
-def _decided(award: Award) -> Response:
-    path = f"credentials/{award.credential}" if award.credential else None
+def _held(token: str, link: Link, award: Award) -> Response:
+    path = f"../credentials/{award.credential}"
+    key = urlencode({"holder": token})
     return page(
-        "decided.html",
+        "held.html",
         issuer=issuer().name,
         image=image_path(picture_of(award)),
         name=in_words(award.achievement.title),
-        credential=path and issuer().url(path),
-        credential_path=path and f"../{path}",
+        credential=issuer().url(f"credentials/{award.credential}"),
+        path=path,
+        shared=award.shared,
+        stands_on=standing(award),
+        linkedin=linkedin(award),
+        files=[{"href": f"{path}.{end}?{key}", "name": name, "what": say(what)} for end, name, what in FILES],
+        wallet=False,
+        offer=None,
+        link_expires=link.expires,
     )
 
 
-def _refused(refused: Refused) -> Response:
+def linkedin(award: Award) -> str:
+    """LinkedIn's address that adds a badge to the profile of whoever opens it."""
+    about: dict[str, Any] = {
+        "startTask": "CERTIFICATION_NAME",
+        "name": in_words(award.achievement.title),
+        "organizationName": issuer().name,
+        "issueYear": award.happened.year,
+        "issueMonth": award.happened.month,
+        "certUrl": issuer().url(f"credentials/{award.credential}"),
+        "certId": str(award.credential),
+    }
+    if award.expires:
+        about |= {"expirationYear": award.expires.year, "expirationMonth": award.expires.month}
+    return f"https://www.linkedin.com/profile/add?{urlencode(about)}"
+
+
+def _left(award: Award) -> Response:
     return page(
-        "refused.html", STATUS[refused.why], issuer=issuer().name, title=TITLES[refused.why], message=str(refused)
+        "left.html",
+        issuer=issuer().name,
+        image=image_path(picture_of(award)),
+        name=in_words(award.achievement.title),
+        can_send=_can_send(award),
     )
+
+
+def _sent(token: str) -> Response:
+    """Sends a new link to the learner of a badge, whatever became of this one."""
+    here, now = services(), datetime.now(UTC)
+    try:
+        with here.engine.begin() as connection:
+            _, award = issuing.look(connection, token, now)
+            address = telling.send_again(connection, here.settings, award, now)
+    except telling.Throttled as throttled:
+        minutes = int(throttled.wait.total_seconds() // 60) + 1
+        just = "We have just sent a link. Look into your mailbox, or try again in {minutes} minutes."
+        text = say(just, minutes=minutes)
+        response = _told("Please wait a moment", text, 429)
+        response.headers["Retry-After"] = str(minutes * 60)
+        return response
+    except (Unsent, LookupError):
+        return _told("No e-mail can be sent now", say("Try again later, or ask whoever gave you the link."), 503)
+    return _told("A new link is on its way", say("We have sent it to {address}.", address=address))
+
+
+def _told(title: str, message: str, status: int = 200) -> Response:
+    return page("refused.html", status, issuer=issuer().name, title=say(title), message=message, can_send=False)
+
+
+def _refused(token: str, refused: Refused) -> Response:
+    again = refused.why in ("used", "expired") and _may_ask_again(token)
+    return page(
+        "refused.html",
+        STATUS[refused.why],
+        issuer=issuer().name,
+        title=say(TITLES[refused.why]),
+        message=say(str(refused)),
+        can_send=again,
+    )
+
+
+def _may_ask_again(token: str) -> bool:
+    with services().engine.connect() as connection:
+        _, award = issuing.look(connection, token, datetime.now(UTC))
+    return award.state != "expired" and _can_send(award)
+
+
+def _can_send(award: Award) -> bool:
+    here = services()
+    with here.engine.connect() as connection:
+        return telling.can_send(connection, here.settings, award.learner)

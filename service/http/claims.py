@@ -12,15 +12,17 @@ from service.badges import issuing, pictures
 from service.badges.issuing import Refused
 from service.http.badges import credential_url
 from service.http.issuers import issuer
+from service.http.pages.reader import say
 from service.http.problems import Problem
 from service.http.resources import Blueprint, in_words
 from service.http.services import services
 from service.store import badges as store
+from service.store import offers
 from service.store.badges import Award, Link
 
 blueprint = Blueprint("claims", __name__, url_prefix="/api/v1/claims", description="Links to claim badges")
 
-STATUS = {"unknown": 404, "used": 409, "expired": 410, "withdrawn": 410}
+STATUS = {"unknown": 404, "used": 409, "expired": 410, "withdrawn": 410, "incomplete": 409}
 
 
 class About(Schema):
@@ -54,6 +56,12 @@ class Decision(Schema):
     """What the learner decides."""
 
     decision = fields.String(required=True, validate=validate.OneOf(["accept", "decline"]))
+    share = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "with accept: make its page public at once; without it only the learner sees it"},
+    )
 
 
 class Decided(Schema):
@@ -77,10 +85,13 @@ def get(token: str) -> tuple[dict[str, Any], int, dict[str, str]]:
 @blueprint.route("/<token>", methods=["POST"])
 @blueprint.arguments(Decision)
 @blueprint.response(200, Decided)
-def post(given: Mapping[str, Literal["accept", "decline"]], token: str) -> dict[str, str | None]:
+def post(given: Mapping[str, Any], token: str) -> dict[str, str | None]:
     """Take the badge, or decline it"""
     try:
-        return {"credential": decide(token, given["decision"]), "state": STATES[given["decision"]]}
+        credential = decide(token, given["decision"])
+        if credential and given["share"]:
+            share(token, True)
+        return {"credential": credential, "state": STATES[given["decision"]]}
     except Refused as refused:
         raise _problem(refused) from None
 
@@ -96,6 +107,8 @@ def open_claim(token: str) -> tuple[Link, Award]:
     refused, decided = issuing.obstacle(link, award, now), award.credential or award.state == "declined"
     if refused and not (refused.why == "used" and decided):
         raise refused
+    if link.expires <= now:
+        raise Refused("expired", "This link has expired. Ask for a new one.")
     return link, award
 
 
@@ -110,16 +123,29 @@ def decide(token: str, decision: Literal["accept", "decline"]) -> str | None:
         return issuer().url(f"credentials/{id_}")
 
 
+def share(token: str, public: bool) -> None:
+    """Make the page of a badge that was taken public, or private again; Refused if the link does not allow it."""
+    now = datetime.now(UTC)
+    _, award = open_claim(token)
+    if award.credential is None:
+        return
+    with services().engine.begin() as connection:
+        offers.share(connection, [award.id, *offers.stands_on(connection, award.id)], now if public else None)
+
+
 def visible(award: Award) -> list[str]:
     """What others see of a badge that is taken, and what not, in sentences."""
     with services().engine.connect() as connection:
         by_address = any(mbox for _, mbox in store.identities(connection, award.learner))
-    known = "e-mail address" if by_address else "identifier in the learning system"
+    known = say("e-mail address") if by_address else say("identifier in the learning system")
     return [
-        "Whoever you give its address to sees what the badge is, who awarded it, when, and until when it is valid.",
-        "The numbers of the learning records behind it are in it, not what the records say.",
-        f"Your name is not in it. Your {known} is, as a fingerprint: whoever knows it can check whose badge it is.",
-        "If the badge is ever withdrawn, everybody who checks it sees that.",
+        say("At first only you see it. Nobody else does, until you make its page public or give its file away."),
+        say("Whoever you give it to sees what the badge is, who awarded it, when and why, and until when it is valid."),
+        say("The numbers of the learning records behind it are in it, not what the records say."),
+        say("Your name is not in it. Your {identifier} is, as a fingerprint.", identifier=known)
+        + " "
+        + say("Whoever knows it can check whose badge it is."),
+        say("If the badge is ever withdrawn, everybody who checks it sees that."),
     ]
 
 

@@ -11,11 +11,11 @@ from flask import Response, abort
 
 from service.badges import baking, certificate, issuing, pictures
 from service.http.auth import bearer, requires
+from service.http.holders import readable
 from service.http.issuers import VC, Published, issuer, issuer_of, published
 from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import badges
-from service.store import credentials as store
 from service.store.credentials import Credential
 
 blueprint = Blueprint("credential_files", __name__, description="Signed Open Badges as files")
@@ -27,14 +27,14 @@ PDF = "application/pdf"
 @blueprint.response(200, Published, content_type=VC, description="The signed bytes as a file to save")
 def as_json(id_: UUID) -> Response:
     """A credential as a file"""
-    return saved(found_credential(id_).body, VC, f"badge-{id_}.json")
+    return saved(readable(id_).body, VC, f"badge-{id_}.json")
 
 
 @blueprint.route("/credentials/<uuid:id_>.jwt")
 @blueprint.response(200, Published, content_type="text/plain", description="The credential as compact JWS, to save")
 def as_jwt(id_: UUID) -> Response:
     """A credential as a JSON Web Signature"""
-    return saved(compact(found_credential(id_)).encode(), "text/plain", f"badge-{id_}.jwt")
+    return saved(compact(readable(id_)).encode(), "text/plain", f"badge-{id_}.jwt")
 
 
 @blueprint.route("/credentials/<uuid:id_>.png")
@@ -43,7 +43,7 @@ def as_jwt(id_: UUID) -> Response:
 )
 def as_png(id_: UUID) -> Response:
     """A credential baked into a PNG"""
-    found = found_credential(id_)
+    found = readable(id_)
     return saved(baking.bake_png(picture_of(found, "png"), found.body.decode()), pictures.PNG, f"badge-{id_}.png")
 
 
@@ -51,7 +51,7 @@ def as_png(id_: UUID) -> Response:
 @blueprint.doc(responses={"200": {"description": "The credential in its picture", "content": {"image/svg+xml": {}}}})
 def as_svg(id_: UUID) -> Response:
     """A credential baked into an SVG"""
-    found = found_credential(id_)
+    found = readable(id_)
     return saved(baking.bake_svg(picture_of(found, "svg"), found.body.decode()), pictures.SVG, f"badge-{id_}.svg")
 
 
@@ -59,7 +59,7 @@ def as_svg(id_: UUID) -> Response:
 @blueprint.doc(responses={"200": {"description": "A certificate to print", "content": {PDF: {}}}})
 def as_pdf(id_: UUID) -> Response:
     """A certificate with a QR code, without the learner's name"""
-    return saved(certified(found_credential(id_), None), PDF, f"badge-{id_}.pdf")
+    return saved(certified(readable(id_), None), PDF, f"badge-{id_}.pdf")
 
 
 @blueprint.route("/api/v1/badges/<uuid:award>/certificate.pdf")
@@ -72,15 +72,8 @@ def named_certificate(award: UUID) -> Response:
         found = badges.award(connection, award, datetime.now(UTC))
     if found is None or found.credential is None or not (who.admin or who.learner == found.learner):
         abort(404)
-    content = certified(found_credential(found.credential), found.learner_name)
+    content = certified(readable(found.credential), found.learner_name)
     return saved(content, PDF, f"badge-{found.credential}.pdf")
-
-
-def found_credential(id_: UUID) -> Credential:
-    """The credential with this id; 404 if there is none."""
-    with services().engine.connect() as connection:
-        found = store.find_credential(connection, id_)
-    return found or abort(404)
 
 
 def compact(found: Credential) -> str:

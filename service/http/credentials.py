@@ -9,9 +9,11 @@ from uuid import UUID
 
 from flask import Response
 
-from service.http.credential_files import compact, found_credential
+from service.http.credential_files import compact
+from service.http.holders import readable
 from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, published
 from service.http.pages import page
+from service.http.pages.reader import say
 from service.http.resources import Blueprint
 from service.store.credentials import Credential
 
@@ -25,7 +27,7 @@ HELD_BY = {"emailAddress": "e-mail address", "ext:mbox_sha1sum": "e-mail address
 def get(id_: UUID) -> Response:
     """A credential, as it was signed"""
     form = form_of(*VC_FORMS, *JWS_FORMS, "text/html")
-    found = found_credential(id_)
+    found = readable(id_)
     if form == "text/html":
         response = _page(found)
     else:
@@ -38,14 +40,18 @@ def _page(found: Credential) -> Response:
     said = json.loads(found.body)
     subject = said["credentialSubject"]
     about = subject["achievement"]
-    image = about.get("image", {}).get("id")
+    why, *others = said["evidence"]
     return page(
         "credential.html",
         issuer=said["issuer"]["name"],
+        issuer_path=f"../issuers/{found.issuer}",
         name=about["name"],
         description=about["description"],
         criteria=about["criteria"]["narrative"],
-        evidence=[one["narrative"].partition("\n\n")[::2] for one in said["evidence"]],
+        achievement={"elements": [], "alignment": _skills(about), "tags": about.get("tag", [])},
+        results=_results(subject),
+        evidence=[why["narrative"].partition("\n\n")[::2]],
+        stands_on=[{"path": one["id"], "name": one["name"]} for one in others],
         earned=datetime.fromisoformat(said["awardedDate"]),
         issued=found.issued,
         until=found.expires,
@@ -55,11 +61,29 @@ def _page(found: Credential) -> Response:
         held_by=_held_by(subject),
         address=said["id"],
         path=f"../credentials/{found.id}",
-        image=image and f"../images/{image.rpartition('/')[2]}",
-        image_address=image,
+        image=f"../images/{about['image']['id'].rpartition('/')[2]}",
+        image_address=about["image"]["id"],
     )
 
 
+def _skills(about: dict[str, Any]) -> list[dict[str, Any]]:
+    names = {"name": "targetName", "url": "targetUrl", "framework": "targetFramework", "code": "targetCode"}
+    return [{name: one.get(term) for name, term in names.items()} for one in about.get("alignment", [])]
+
+
+def _results(subject: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the results are called, and what they are: `92 %`, and the level that it is."""
+    described = {one["id"]: one for one in subject["achievement"].get("resultDescription", [])}
+    told = []
+    for one in subject.get("result", []):
+        of = described[one["resultDescription"]]
+        levels = {level["id"]: level["name"] for level in of.get("rubricCriterionLevel", [])}
+        unit = " %" if of["resultType"] == "Percent" else ""
+        level = f" ({levels[one['achievedLevel']]})" if "achievedLevel" in one else ""
+        told.append((of["name"], f"{one['value']}{unit}{level}"))
+    return told
+
+
 def _held_by(subject: dict[str, Any]) -> str:
-    known = {HELD_BY.get(one["identityType"], "identifier") for one in subject.get("identifier", ())}
-    return " or ".join(sorted(known)) or "identifier"
+    known = {say(HELD_BY.get(one["identityType"], "identifier")) for one in subject.get("identifier", ())}
+    return say(" or ").join(sorted(known)) or say("identifier")

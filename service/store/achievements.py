@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from service.core.achievement import Achievement
 from service.store.engine import Driver
@@ -53,6 +53,13 @@ def current(connection: Connection, name: str) -> Version | None:
     latest = _VERSIONS.where(achievement_version.c.name == name).order_by(achievement_version.c.version.desc())
     row = connection.execute(latest.limit(1)).one_or_none()
     return None if row is None else Version(msgspec.json.decode(row.resolved, type=Achievement), row.picture)
+
+
+def all_current(connection: Connection) -> list[Version]:
+    """Every achievement as it is in force, by name."""
+    name, version = achievement_version.c.name, achievement_version.c.version
+    rows = connection.execute(_VERSIONS.ext(distinct_on(name)).order_by(name, version.desc()))
+    return [Version(msgspec.json.decode(row.resolved, type=Achievement), row.picture) for row in rows]
 
 
 _VERSIONS = select(achievement_version.c.resolved, achievement_version.c.picture)

@@ -174,6 +174,9 @@ class Award:
     review: bool
     credential: UUID | None
     expires: datetime | None
+    shared: datetime | None = None
+    """Since when its credential is public."""
+    micro: bool = False
 
 
 def awards_of(connection: Connection, learner_id: int, now: datetime) -> list[Award]:
@@ -259,6 +262,8 @@ def _award(row: Row[Any], now: datetime) -> Award:
         review=row.review,
         credential=row.credential,
         expires=expires,
+        shared=row.shared,
+        micro=row.kind == "micro_credential",
     )
 
 
@@ -293,10 +298,13 @@ class Link:
     used: datetime | None
 
 
-def make_link(connection: Connection, award_id: UUID, now: datetime) -> tuple[str, datetime]:
-    """A new token for this award, of which only the hash is kept, and when it expires."""
+def make_link(
+    connection: Connection, award_id: UUID, now: datetime, *, sent: datetime | None = None
+) -> tuple[str, datetime]:
+    """A new token for this award, of which only the hash is kept, and when it expires. sent: when it is mailed."""
     token, expires = secrets.token_urlsafe(32), now + LINK_LIFE
-    connection.execute(insert(claim_link).values(hash=_hashed(token), award=award_id, created=now, expires=expires))
+    row = {"hash": _hashed(token), "award": award_id, "created": now, "expires": expires, "sent": sent}
+    connection.execute(insert(claim_link).values(row))
     return token, expires
 
 

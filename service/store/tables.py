@@ -447,6 +447,8 @@ badge_award = Table(
         comment="an admin decides about it",
     ),
     moment("decided"),
+    moment("shared", comment="since when its credential is public; null: only its learner sees it"),
+    moment("mailed", comment="when its learner was told of it by e-mail"),
     Column("credential", UUID(as_uuid=True)),
     moment("created", nullable=False, server_default=func.now()),
     UniqueConstraint("learner", "rule", "key", "achievement"),
@@ -460,6 +462,7 @@ claim_link = Table(
     moment("created", nullable=False, server_default=func.now()),
     moment("expires", nullable=False),
     moment("used"),
+    moment("sent", comment="when it was sent by e-mail; null: it was handed to a front end"),
 )
 
 status_list = Table(

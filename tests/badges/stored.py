@@ -13,7 +13,7 @@ from service.badges import issuing, keyring
 from service.badges.documents import Issuer
 from service.core.achievement import Achievement
 from service.core.rule import Duration, Each, Grant, Rule
-from service.store import achievements, badges
+from service.store import achievements, badges, offers
 from service.store.achievements import digest_of as digest_of
 from service.store.badges import BadgeChange
 from service.store.engine import driver
@@ -73,6 +73,7 @@ def offer(connection: Connection, learner_id: int) -> UUID:
 
 
 def claim(connection: Connection, award: UUID) -> UUID:
-    """Take the badge by a new link: the credential's id."""
+    """Take the badge by a new link and make it public: the credential's id."""
     token, _ = badges.make_link(connection, award, NOW)
+    offers.share(connection, [award], NOW)
     return issuing.accept(connection, token, ISSUER, SECRET, NOW)

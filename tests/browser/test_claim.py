@@ -95,10 +95,19 @@ def test_a_badge_is_taken_by_clicking(page: Page, link: str, engine: Engine, ana
     page.get_by_role("button", name="Take the badge").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("“Keen learner” is yours")
     keep(page, "taken")
+    page.get_by_role("button", name="Make its page public").click()
+    expect(page.get_by_label("Address of your badge")).to_be_visible()
+    keep(page, "shared")
 
     page.get_by_role("link", name="Show the badge").click()
     expect(page.get_by_text("Valid", exact=True)).to_be_visible()
     keep(page, "credential")
+    page.get_by_role("link", name="Plaudit").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Plaudit")
+    keep(page, "issuer")
+    page.get_by_role("link", name="Keen learner").click()
+    expect(page.get_by_text("What it is given for")).to_be_visible()
+    keep(page, "achievement")
 
     origin = link.partition("/claim/")[0]
     assert all(url.startswith(origin) for url in asked)
@@ -111,7 +120,7 @@ def test_a_badge_is_saved_as_a_file(page: Page, link: str) -> None:
     page.goto(link)
     page.get_by_role("button", name="Take the badge").click()
     with page.expect_download() as waiting:
-        page.get_by_role("link", name="Save the file").click()
+        page.get_by_role("link", name="JSON").click()
     assert waiting.value.suggested_filename.endswith(".json")
     assert b"OpenBadgeCredential" in Path(waiting.value.path()).read_bytes()
 
@@ -123,6 +132,24 @@ def test_a_badge_is_declined_by_clicking(page: Page, link: str, engine: Engine, 
     keep(page, "declined")
     with engine.begin() as connection:
         assert badges.awards_of(connection, ana, NOW)[0].state == "declined"
+
+
+def test_the_address_is_copied_by_a_button_where_scripts_run(browser: Browser, link: str) -> None:
+    context = browser.new_context(locale="de-DE", permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(link)
+    keep(page, "claim-german")
+    page.get_by_role("button", name="Badge annehmen").click()
+    page.get_by_role("button", name="Seite öffentlich machen").click()
+    page.get_by_role("button", name="Kopieren").click()
+    expect(page.get_by_role("button", name="Kopiert")).to_be_visible()
+    address = page.get_by_label("Adresse Ihres Badges").input_value()
+    assert page.evaluate("navigator.clipboard.readText()") == address
+    assert complaints == []
+    keep(page, "shared-german")
+    context.close()
 
 
 def test_a_badge_is_taken_with_the_keyboard(page: Page, link: str) -> None:

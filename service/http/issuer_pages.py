@@ -1,0 +1,59 @@
+"""Who issues badges: a page for people with everything that can be earned, and the Profile for programs."""
+
+from __future__ import annotations
+
+from flask import Response, abort
+
+from service.badges import documents, pictures, vendored
+from service.http.issuers import Published, form_of, issuer_of, published
+from service.http.pages import page
+from service.http.pages.reader import say
+from service.http.resources import Blueprint, in_words
+from service.http.services import services
+from service.store import achievements as store
+
+blueprint = Blueprint("issuer_pages", __name__, url_prefix="/issuers", description="Who issues badges")
+
+LD = "application/ld+json"
+
+
+@blueprint.route("/<slug>")
+@blueprint.response(200, Published, content_type=LD, description="An Open Badges 3.0 Profile; a page for browsers")
+def get(slug: str) -> Response:
+    """An issuer"""
+    form = form_of(LD, "application/json", "text/html")
+    found = issuer_of(slug)
+    if found.slug != slug:
+        abort(404)
+    if form == "text/html":
+        response = _page(found)
+    else:
+        contexts = {"@context": [vendored.CREDENTIALS_V2, vendored.OPEN_BADGES]}
+        response = published({**contexts, **documents.profile(found)}, form)
+    response.vary.add("Accept")
+    return response
+
+
+def _page(of: documents.Issuer) -> Response:
+    with services().engine.begin() as connection:
+        told = [
+            {
+                "path": f"../achievements/{one.achievement.name}",
+                "image": f"../images/{pictures.digest(connection, one.achievement, one.given)}.svg",
+                "name": in_words(one.achievement.title),
+            }
+            for one in store.all_current(connection)
+        ]
+    first = told[0]["image"].removeprefix("../").replace(".svg", ".png") if told else "images/none.png"
+    return page(
+        "issuer.html",
+        issuer=of.name,
+        name=of.name,
+        description=say("{issuer} awards digital badges that anybody can verify.", issuer=of.name),
+        address=of.url(f"issuers/{of.slug}"),
+        image=None,
+        image_address=of.url(first),
+        achievements=told,
+        did=of.did,
+        did_path=f"../issuers/{of.slug}/did.json",
+    )

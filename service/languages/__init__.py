@@ -1,0 +1,42 @@
+"""What we say to people, in their language: sentences are their own keys, and English is always there.
+
+A sentence that a language does not know is said in English, so nobody is left without words.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+LANGUAGES = ("en", "de")
+MONTHS = {
+    "en": [
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ],
+    "de": [
+        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
+        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
+    ],
+}
+
+
+def say(sentence: str, language: str, /, **values: object) -> str:
+    """The sentence in this language, with the values put in their places."""
+    found = sentences(language).get(sentence, sentence)
+    return found.format(**values) if values else found
+
+
+@cache
+def sentences(language: str) -> dict[str, str]:
+    """Our sentences in this language by their English ones; none of English itself."""
+    path = Path(__file__).parent / f"{language}.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def day(moment: datetime, language: str) -> str:
+    """A day as people write it."""
+    dot = "." if language == "de" else ""
+    return f"{moment.day}{dot} {MONTHS[language][moment.month - 1]} {moment.year}"
