@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from service.core.statement import Fact
+from service.core.statement import Agent, Fact, identifier
 from service.recount import Changed, Recount
 from service.store import badges, history, identity, matches, people
 from service.store.badges import BadgeChange
@@ -59,12 +59,12 @@ def settle(connection: Connection) -> Changed:
         return Changed()
     persons = {standing.get(own, own) for own in moved} | set(moved.values())
     here, facts = world(beneath), _facts(beneath, people.statements(beneath, moved))
-    before = _cast(beneath, here, facts)
+    before = who_fulfils(beneath, here, facts)
     people.place(beneath, moved)
-    after = _cast(beneath, here, facts)
+    after = who_fulfils(beneath, here, facts)
     locked = identity.lock(beneath, persons | {one.learner for one in (*before, *after)})
     recount = Recount(connection, here, People(here, locked))
-    _match_again(beneath, here, recount, before, after)
+    match_again(beneath, here, recount, before, after)
     handed = people.place_badges(beneath, people.members(beneath, persons))
     changed = recount.book()
     _settle_badges(connection, here, handed)
@@ -80,13 +80,13 @@ def _chunks(ids: Sequence[UUID]) -> Iterable[Sequence[UUID]]:
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
-def _cast(connection: Driver, here: World, facts: Sequence[Fact]) -> list[Candidate]:
+def who_fulfils(connection: Driver, here: World, facts: Sequence[Fact]) -> list[Candidate]:
     """Who fulfils which rule by these statements, as identifiers belong to learners at this moment."""
     here.known.learners = identity.known(connection, list({part.key for part in parts(facts)}))
     return list(candidates(here, facts))
 
 
-def _match_again(
+def match_again(
     connection: Driver, here: World, recount: Recount, before: Sequence[Candidate], after: Sequence[Candidate]
 ) -> None:
     """Takes out the matches that are no more, adds those that are new, and folds the groups of either."""
@@ -117,3 +117,14 @@ def _settle_badges(connection: Connection, here: World, handed: Sequence[UUID]) 
         changes.append(BadgeChange(*found))
     if changes:
         badges.settle(connection, changes)
+
+
+def learner_of(connection: Connection, who: int | Agent, new: bool = True) -> int | None:
+    """The person that an id or an agent means; None if there is nobody. new: whom we know not yet is made a learner."""
+    beneath = driver(connection)
+    if isinstance(who, int):
+        return people.person(beneath, who)
+    key = identifier(who)
+    assert key is not None
+    known = identity.learners(beneath, {key: who}) if new else identity.known(beneath, [key])
+    return known.get(key)

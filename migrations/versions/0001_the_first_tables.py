@@ -244,6 +244,12 @@ def upgrade() -> None:
         ),
         sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("opted_in", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column(
+            "erased",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when everything was taken away that says who it is",
+        ),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_learner")),
     )
@@ -403,9 +409,21 @@ def upgrade() -> None:
         sa.Column("source", sa.Integer(), nullable=False),
         sa.Column("happened", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("raw", sa.LargeBinary(), nullable=False, comment="the bytes of the statement as they came"),
+        sa.Column(
+            "raw",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="the bytes of the statement as they came, or what is kept of it",
+        ),
+        sa.Column(
+            "digest",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="where raw is not what came: its fingerprint, or nothing after erasure",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_statement")),
     )
+    op.create_index("ix_statement_received", "statement", ["received"], unique=False, postgresql_using="brin")
     op.create_index("ix_statement_seq", "statement", ["seq"], unique=False, postgresql_using="brin")
     op.create_table(
         "status_list",
@@ -619,6 +637,7 @@ def downgrade() -> None:
     op.drop_table("void")
     op.drop_table("total")
     op.drop_table("status_list")
+    op.drop_index("ix_statement_received", table_name="statement", postgresql_using="brin")
     op.drop_index("ix_statement_seq", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
     op.drop_table("source_secret")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from service.core.statement import Agent, Statement, identifier, members
+import msgspec
+
+from service.core.statement import Account, Agent, Statement, identifier, members
 
 
 def persons(merges: Iterable[tuple[int, int]]) -> dict[int, int]:
@@ -54,3 +56,36 @@ def cast(statement: Statement) -> Iterable[Agent]:
     if context is not None and (context.instructor or context.team):
         taking_part += members(context.instructor) + members(context.team)
     return taking_part
+
+
+def named(text: str) -> int | Agent:
+    """Whom somebody means who writes a learner's id, an address, a URI, an account or an agent as JSON.
+
+    An account is written as its homePage and its name with a space between. ValueError where it is none of these.
+    """
+    text = text.strip()
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    agent = None if "\0" in text else _agent(text)
+    if agent is None or identifier(agent) is None:
+        raise ValueError(
+            f"{text[:100]!r} names nobody: write a learner's id, mailto:name@example.com, an OpenID, "
+            "an account's homePage and name with a space between, or an xAPI agent as JSON"
+        )
+    if agent.mbox is not None and not agent.mbox.lower().startswith("mailto:"):
+        raise ValueError(f"{agent.mbox[:100]!r} is no address: write it as mailto:name@example.com")
+    return agent
+
+
+def _agent(text: str) -> Agent | None:
+    if text.startswith("{"):
+        try:
+            return msgspec.json.decode(text, type=Agent)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{text[:100]!r} is no xAPI agent: {error}") from None
+    home, _, name = text.partition(" ")
+    if "://" in home:
+        return Agent(account=Account(home, name.strip())) if name else Agent(openid=home)
+    if "@" in text:
+        return Agent(mbox=text if text.lower().startswith("mailto:") else f"mailto:{text}")
+    return None

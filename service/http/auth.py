@@ -27,6 +27,7 @@ from service.boards import PREFIX
 from service.capture.signatures import TOLERANCE, Unsigned, lrs_signature, standard_webhook, webhook_key
 from service.http.problems import Problem
 from service.http.services import services
+from service.store import profiles
 from service.store import sources as pushing
 from service.store import tokens as store
 from service.store.sources import Source, ensure_default_source
@@ -97,6 +98,7 @@ class Tokens:
         self._engine = engine
         self._admin = digest(admin_token)
         self._recently: Recently[Bearer | None] = Recently()
+        self._persons: Recently[int] = Recently()
 
     def bearer(self, secret: str) -> Bearer | None:
         key = digest(secret)
@@ -105,10 +107,18 @@ class Tokens:
         known = self._recently.get(key)
         return known[0] if known else self._recently.put(key, self._looked_up(secret))
 
+    def person(self, learner: int) -> int:
+        """By whom a learner goes, who may have been merged with another."""
+        known = self._persons.get(str(learner).encode())
+        if known is not None:
+            return known[0]
+        with self._engine.connect() as connection:
+            return self._persons.put(str(learner).encode(), profiles.person(connection, learner))
+
     def _looked_up(self, secret: str) -> Bearer | None:
         with self._engine.connect() as connection:
             row = store.token_row(connection, secret)
-        return row and Bearer(row.name, frozenset(row.scopes), row.learner)
+        return row and Bearer(row.name, frozenset(row.scopes), row.learner and self.person(row.learner))
 
 
 def requires(*scopes: Scope, own: str | None = None) -> Callable[[View], View]:
@@ -121,7 +131,10 @@ def requires(*scopes: Scope, own: str | None = None) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            _admit(identified(), scopes, kwargs[own] if own else None)
+            who = identified()
+            if own:
+                kwargs[own] = services().tokens.person(kwargs[own])
+            _admit(who, scopes, kwargs[own] if own else None)
             return view(*args, **kwargs)
 
         guarded._apidoc = _documented(view, scopes, own)  # type: ignore[attr-defined]

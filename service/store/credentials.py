@@ -67,7 +67,8 @@ def add_credentials(connection: Connection, signed: Sequence[Credential]) -> Non
 
 
 def find_credential(connection: Connection, id_: UUID) -> Credential | None:
-    row = connection.execute(select(*_CREDENTIAL).where(credential.c.id == id_)).one_or_none()
+    shown = credential.c.id == id_, credential.c.body != b""  # it is empty when the learner was erased
+    row = connection.execute(select(*_CREDENTIAL).where(*shown)).one_or_none()
     return None if row is None else Credential(**row._mapping)
 
 

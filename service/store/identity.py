@@ -102,6 +102,14 @@ def keys(connection: Driver, learner: int) -> list[tuple[str, str | None]]:
     return connection.execute("SELECT key, mbox FROM identifier WHERE learner = %b ORDER BY key", [learner]).fetchall()
 
 
+def addresses(connection: Driver, keys: Sequence[str]) -> dict[str, str]:
+    """The addresses behind these keys, where they are known."""
+    cursor = connection.execute(
+        "SELECT key, mbox FROM identifier WHERE key = ANY(%b) AND mbox IS NOT NULL", [list(keys)]
+    )
+    return dict(cursor.fetchall())
+
+
 def zone_name(connection: Driver, learner: int) -> str | None:
     """The zone of a learner's days, where it is not that of the service."""
     row = connection.execute("SELECT time_zone FROM learner WHERE id = %b", [learner]).fetchone()
@@ -116,9 +124,10 @@ def names(connection: Driver, learners: Iterable[int]) -> dict[int, str | None]:
 
 def shown(connection: Driver, opted_in: bool, learners: Sequence[int]) -> set[int]:
     """Those of these learners that a board may show. opted_in: only who agreed to it."""
-    if not opted_in:
-        return set(learners)
-    cursor = connection.execute("SELECT id FROM learner WHERE opted_in AND id = ANY(%b)", [list(learners)])
+    cursor = connection.execute(
+        "SELECT id FROM learner WHERE (opted_in OR NOT %b) AND erased IS NULL AND id = ANY(%b)",
+        [opted_in, list(learners)],
+    )
     return {learner for (learner,) in cursor}
 
 

@@ -112,15 +112,13 @@ def _columns(rows: Sequence[Row]) -> list[object]:
     ]
 
 
-def _conflicts(cursor: Cursor[tuple[UUID, bytes]], repeats: Sequence[Row]) -> list[Row]:
+def _conflicts(cursor: Cursor[tuple[UUID, bytes, bytes | None]], repeats: Sequence[Row]) -> list[Row]:
     """The repeats that say something else than what is stored under their id; new ones are written down."""
     if not repeats:
         return []
-    cursor.execute("SELECT id, raw FROM statement WHERE id = ANY(%b)", [[row.id for row in repeats]])
-    stored = dict(cursor.fetchall())
-    other = [
-        row for row in repeats if row.raw != stored[row.id] and fingerprint(row.raw) != fingerprint(stored[row.id])
-    ]
+    cursor.execute("SELECT id, raw, digest FROM statement WHERE id = ANY(%b)", [[row.id for row in repeats]])
+    stored = {own: (raw, digest) for own, raw, digest in cursor.fetchall()}
+    other = [row for row in repeats if _says_other(row.raw, *stored[row.id])]
     if other:
         columns = [row.id for row in other], [fingerprint(row.raw) for row in other], [row.source for row in other]
         cursor.execute(
@@ -130,6 +128,13 @@ def _conflicts(cursor: Cursor[tuple[UUID, bytes]], repeats: Sequence[Row]) -> li
             [*columns, [row.received for row in other], [row.raw for row in other]],
         )
     return other
+
+
+def _says_other(raw: bytes, stored: bytes, digest: bytes | None) -> bool:
+    """Whether this is another statement than the one that came first. digest: where that is not kept as it came."""
+    if digest is not None:
+        return bool(digest) and fingerprint(raw) != digest
+    return raw != stored and fingerprint(raw) != fingerprint(stored)
 
 
 def _count(cursor: Cursor[object], again: Sequence[Row], conflicts: Sequence[Row]) -> None:

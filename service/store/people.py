@@ -113,6 +113,10 @@ def place(connection: Driver, whose: Mapping[int, int]) -> None:
         "WHERE home = own OR (home IS NULL AND learner = own)",
         columns,
     )
+    _changed(connection)
+
+
+def _changed(connection: Driver) -> None:
     connection.execute(
         "INSERT INTO ruleset (id, people) VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET people = ruleset.people + 1"
     )
@@ -142,6 +146,64 @@ def took_part(connection: Driver, rows: Iterable[tuple[int, datetime, UUID]], ta
         "SELECT * FROM unnest(%b::bigint[], %b::timestamptz[], %b::uuid[]) ON CONFLICT DO NOTHING",
         [list(column) for column in columns],
         binary=True,
+    )
+
+
+def person(connection: Driver, learner: int) -> int | None:
+    """The person that a learner is; None if there is no such learner, or not any more."""
+    row = connection.execute(
+        "SELECT coalesce(merged_into, id) FROM learner WHERE id = %b AND erased IS NULL", [learner]
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+# --- erasure --------------------------------------------------------------------------------------------------------
+
+
+def take_over(connection: Driver, keys: Mapping[str, str]) -> None:
+    """Gives identifiers other keys, and forgets the addresses behind them."""
+    connection.execute(
+        "UPDATE identifier SET key = new.key, mbox = NULL FROM unnest(%b::text[], %b::text[]) AS new (old, key) "
+        "WHERE identifier.key = new.old",
+        [list(keys), list(keys.values())],
+    )
+    connection.execute("DELETE FROM hint WHERE one = ANY(%b) OR other = ANY(%b)", [list(keys)] * 2)
+    _changed(connection)
+
+
+def forget(connection: Driver, learners: Iterable[int]) -> None:
+    """Takes away what the rows of these learners say of who they are, and their tokens."""
+    own = sorted(learners)
+    connection.execute(
+        "UPDATE learner SET name = NULL, name_happened = NULL, name_statement = NULL, opted_in = false, "
+        "erased = now() WHERE id = ANY(%b)",
+        [own],
+    )
+    connection.execute("UPDATE merge SET reason = NULL WHERE gone = ANY(%b) OR kept = ANY(%b)", [own, own])
+    connection.execute("UPDATE token SET revoked = coalesce(revoked, now()) WHERE learner = ANY(%b)", [own])
+
+
+def claimed(connection: Driver, learners: Iterable[int]) -> list[UUID]:
+    """The awards of these learners that there is a credential of."""
+    own = sorted(learners)
+    cursor = connection.execute(
+        "SELECT id FROM badge_award WHERE (home = ANY(%b) OR learner = ANY(%b)) AND credential IS NOT NULL", [own, own]
+    )
+    return [award for (award,) in cursor]
+
+
+def forget_credentials(connection: Driver, learners: Iterable[int]) -> None:
+    """Empties what was signed for these learners, which is served no more, and takes back links to claim."""
+    own = sorted(learners)
+    connection.execute(
+        "UPDATE credential SET body = '', jws = NULL, jws_key = NULL FROM badge_award a "
+        "WHERE a.id = credential.award AND (a.home = ANY(%b) OR a.learner = ANY(%b))",
+        [own, own],
+    )
+    connection.execute(
+        "DELETE FROM claim_link USING badge_award a "
+        "WHERE a.id = claim_link.award AND (a.home = ANY(%b) OR a.learner = ANY(%b))",
+        [own, own],
     )
 
 

@@ -57,10 +57,16 @@ def by_identifier(connection: Connection, key: str) -> int | None:
     return connection.scalar(select(identifier.c.learner).where(identifier.c.key == key))
 
 
+def person(connection: Connection, number: int) -> int:
+    """By whom a learner goes, who may have been merged with another."""
+    found = connection.scalar(select(learner.c.merged_into).where(learner.c.id == number))
+    return number if found is None else int(found)
+
+
 def profile(connection: Connection, number: int) -> Profile | None:
     """The learner of this number, if there is one."""
     told = (learner.c.id, learner.c.name, learner.c.time_zone, learner.c.opted_in)
-    row = connection.execute(select(*told).where(learner.c.id == number)).one_or_none()
+    row = connection.execute(select(*told).where(learner.c.id == number, learner.c.erased.is_(None))).one_or_none()
     if row is None:
         return None
     amounts = select(total.c.unit, total.c.amount).where(total.c.learner == number, total.c.unit.not_like("badge:%"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, func, select, text, update
+from sqlalchemy import Connection, Engine, case, func, select, text, update
 
 from service.core.rule import Board
 from service.store.engine import Driver
@@ -43,7 +43,9 @@ class Page(NamedTuple):
     standings: tuple[Standing, ...]
 
 
-_columns = (score.c.board, score.c.period, score.c.learner, score.c.points, score.c.reached, score.c.version)
+_points = case((learner.c.erased.is_(None), score.c.points), else_=0)
+"""What is shown: of a learner who was erased, nothing."""
+_columns = (score.c.board, score.c.period, score.c.learner, _points, score.c.reached, score.c.version)
 _rows = select(*_columns, learner.c.opted_in).join(learner, learner.c.id == score.c.learner)
 
 
@@ -84,7 +86,7 @@ _ORDER = {"shared": "points DESC", "dense": "points DESC", "first": "points DESC
 
 def shown(connection: Driver, number: int, board: Board, period: int) -> dict[int, tuple[int, datetime]]:
     """Everybody on a board in one period: points, and when they were reached."""
-    everyone = "true" if board.who == "everyone" else "l.opted_in"
+    everyone = "l.erased IS NULL" if board.who == "everyone" else "l.opted_in"
     cursor = connection.execute(
         "SELECT learner, points, reached FROM score JOIN learner l ON l.id = score.learner "  # noqa: S608
         f"WHERE board = %b AND period = %b AND points <> 0 AND {everyone}",
@@ -96,7 +98,7 @@ def shown(connection: Driver, number: int, board: Board, period: int) -> dict[in
 
 def _ranked(board: Board) -> str:
     """A query of the whole board. Of equal scores, whoever got there first is named first, then the lower learner."""
-    everyone = "true" if board.who == "everyone" else "l.opted_in"
+    everyone = "l.erased IS NULL" if board.who == "everyone" else "l.opted_in"
     return (
         f"SELECT {_RANK[board.ties]} OVER (ORDER BY {_ORDER[board.ties]}) AS rank, points, learner, "  # noqa: S608
         "row_number() OVER (ORDER BY points DESC, reached, learner) AS place, count(*) OVER () AS total "
@@ -132,6 +134,5 @@ def around(connection: Connection, number: int, board: Board, period: int, who: 
 def _size(connection: Connection, number: int, board: Board, period: int) -> int:
     here = select(func.count()).select_from(score.join(learner, learner.c.id == score.c.learner))
     here = here.where(score.c.board == number, score.c.period == period, score.c.points != 0)
-    if board.who == "opted_in":
-        here = here.where(learner.c.opted_in)
+    here = here.where(learner.c.opted_in if board.who == "opted_in" else learner.c.erased.is_(None))
     return connection.scalar(here) or 0

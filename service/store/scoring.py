@@ -59,7 +59,8 @@ FROM unnest(%b::int[], %b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[])
      AS new (board, period, learner, points, reached)
 ON CONFLICT (board, period, learner) DO UPDATE SET
     points = old.points + excluded.points, version = old.version + 1, reached = greatest(old.reached, excluded.reached)
-RETURNING board, period, learner, points, reached, version,
+RETURNING board, period, learner, CASE WHEN (SELECT erased IS NULL FROM learner WHERE learner.id = old.learner)
+          THEN points ELSE 0 END, reached, version,
           (SELECT opted_in FROM learner WHERE learner.id = old.learner)
 """
 

@@ -105,7 +105,11 @@ statement = Table(
     Column("source", Integer, nullable=False),
     moment("happened", nullable=False),
     moment("received", nullable=False),
-    Column("raw", LargeBinary, nullable=False, comment="the bytes of the statement as they came"),
+    Column(
+        "raw", LargeBinary, nullable=False, comment="the bytes of the statement as they came, or what is kept of it"
+    ),
+    Column("digest", LargeBinary, comment="where raw is not what came: its fingerprint, or nothing after erasure"),
+    Index("ix_statement_received", "received", postgresql_using="brin"),
     Index("ix_statement_seq", "seq", postgresql_using="brin"),
 )
 
@@ -196,6 +200,7 @@ learner = Table(
     Column("merged_into", BigInteger, comment="the learner that this one goes by, as `merge` says; null: itself"),
     Column("time_zone", Text),
     Column("opted_in", Boolean, nullable=False, server_default=text("false")),
+    moment("erased", comment="when everything was taken away that says who it is"),
     moment("created", nullable=False, server_default=func.now()),
 )
 
