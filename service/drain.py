@@ -32,14 +32,19 @@ class Drained(NamedTuple):
 
 
 class Drain:
-    """Evaluates batches of the inbox, one transaction each, and keeps its World between them."""
+    """Evaluates batches of the inbox, one transaction each, and keeps its World between them.
+
+    taken: the ids of the statements of the last batch, also of one that failed.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.taken: Sequence[UUID] = ()
         self._world: World | None = None
 
     def __call__(self, limit: int = BATCH) -> Drained:
         """Evaluates up to `limit` statements. Nothing has happened when it raises."""
+        self.taken = ()
         try:
             with self.engine.begin() as connection:
                 return self._batch(connection, limit)
@@ -50,9 +55,11 @@ class Drain:
     def _batch(self, connection: Connection, limit: int) -> Drained:
         beneath = driver(connection)
         here = self.world(beneath)
-        claimed = inbox.claim(beneath, limit)
-        if not claimed:
+        taken = inbox.claim(beneath, limit)
+        self.taken = [one.id for one in taken]
+        if not taken:
             return Drained(0)
+        claimed = inbox.read(beneath, taken)
         met = parts(claim.fact for claim in claimed)
         self._meet(here.known, met)
         return _evaluate(connection, here, claimed, met)

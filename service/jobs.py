@@ -22,17 +22,16 @@ from types import FrameType
 
 import psutil
 import structlog
-from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from service import boards, children, previews, replay, telling
 from service.badges import keyring, lists
 from service.badges.documents import SLUG, Issuer
 from service.core.rule import Board
 from service.drain import Drain, Drained
+from service.patience import patiently
 from service.recount import Changed
 from service.settings import Settings
 from service.store import inbox, outbox, scores
@@ -50,8 +49,6 @@ MOST_SHOWN = 50
 """Rows of the outbox that are taken out together; one that a crash leaves there is projected once more."""
 SWEEP_SECONDS = 5.0
 RECONNECT_SECONDS = 1.0
-TRIES = 5
-"""How often a batch is tried when another transaction was in its way."""
 
 log = structlog.get_logger(__name__)
 
@@ -149,7 +146,7 @@ def drain() -> None:
     assert _here is not None, "jobs run in `plaudit worker`"
     _here.redis.delete(WAKE)
     end, shown = time.monotonic() + LONGEST_DRAIN_SECONDS, list[int]()
-    while (drained := _insisting(_here.drain)).statements:
+    while (drained := patiently(_here.drain)).statements:
         if _projected(_here.engine, _here.redis, drained.changed) and drained.changed.outbox is not None:
             shown.append(drained.changed.outbox)
         if len(shown) >= MOST_SHOWN:
@@ -174,21 +171,9 @@ def preview(id_: str) -> None:
 
 def drain_once(drain: Drain, engine: Engine, redis: Redis) -> Drained:
     """One batch: evaluated, committed, projected."""
-    drained = _insisting(drain)
+    drained = patiently(drain)
     show(engine, redis, drained.changed)
     return drained
-
-
-def _insisting(drain: Callable[[], Drained]) -> Drained:
-    for _ in range(TRIES - 1):
-        try:
-            return drain()
-        except DBAPIError as error:
-            if not isinstance(error.orig, DeadlockDetected | SerializationFailure | LockNotAvailable):
-                raise
-        except (DeadlockDetected, SerializationFailure, LockNotAvailable):
-            pass
-    return drain()
 
 
 def show(engine: Engine, redis: Redis, changed: Changed) -> None:

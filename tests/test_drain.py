@@ -14,8 +14,10 @@ import pytest
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, event
 
+from service import mending
 from service.core.statement import Agent
 from service.drain import Drain
+from service.patience import patiently
 from service.store import identity, profiles
 from service.store.engine import driver
 from service.store.tables import metadata
@@ -486,3 +488,69 @@ def test_new_rules_are_taken_up_by_a_drain_that_has_run_before(here: AtWork) -> 
     here.arrive(said(2))
     drain()
     assert here.points("ann") == 10 + 10 + 7 + 7
+
+
+# --- a statement that cannot be evaluated ---------------------------------------------------------------------------
+
+
+def poisoned(here: AtWork, *numbers: int) -> None:
+    """Makes the evaluation of these statements raise, as a mistake in our code would."""
+    names = ", ".join(f"'{numbered(number)}'" for number in numbers)
+    here.execute(f"ALTER TABLE match ADD CONSTRAINT poison CHECK (statement NOT IN ({names}))")
+
+
+def drained(here: AtWork, limit: int = 100) -> None:
+    drain = Drain(here.engine)
+    while patiently(drain, limit).statements:
+        pass
+
+
+def test_a_statement_that_cannot_be_evaluated_is_set_aside_and_holds_nothing_up(here: AtWork) -> None:
+    here.apply("{}", BOARD)
+    poisoned(here, 105, 109)
+    here.arrive(*days(*range(1, 13)))
+    drained(here)
+    assert (here.points("ann"), here.size("inbox")) == (100, 2)
+    found = here.execute("SELECT kind, statement, state FROM quarantine ORDER BY statement")
+    assert found == [("failed", numbered(number), "waiting") for number in (105, 109)]
+    assert "poison" in here.execute("SELECT reason FROM quarantine")[0][0]
+    assert here.differences() == []
+    here.apply("{give: {points: 5}}")
+    here.count_again()
+    assert (here.points("ann"), here.differences()) == (50, [])
+
+
+def test_a_statement_that_was_set_aside_is_evaluated_when_it_is_replayed(here: AtWork) -> None:
+    here.apply("{}")
+    poisoned(here, 102)
+    here.arrive(*days(1, 2, 3))
+    drained(here)
+    ((number,),) = here.execute("SELECT id FROM quarantine")
+    mending.replay(here.engine, number)
+    drained(here)
+    assert here.execute("SELECT state, times FROM quarantine") == [("waiting", 2)]
+    here.execute("ALTER TABLE match DROP CONSTRAINT poison")
+    mending.replay(here.engine, number)
+    drained(here)
+    assert (here.points("ann"), here.size("inbox"), here.differences()) == (30, 0, [])
+    assert here.execute("SELECT state FROM quarantine") == [("replayed",)]
+
+
+def test_a_stored_statement_that_can_no_longer_be_read_is_set_aside(here: AtWork) -> None:
+    here.apply("{}")
+    here.arrive(*days(1, 2))
+    here.execute("UPDATE statement SET raw = 'no JSON' WHERE id = %b", numbered(101))
+    drained(here)
+    assert (here.points("ann"), here.size("quarantine")) == (10, 1)
+
+
+def test_what_no_statement_is_to_blame_for_sets_nothing_aside(here: AtWork) -> None:
+    here.apply("{}")
+    here.arrive(*days(1, 2))
+    here.execute("ALTER TABLE match RENAME TO elsewhere")
+    with pytest.raises(Exception, match="match"):
+        drained(here)
+    assert (here.size("quarantine"), here.size("inbox")) == (0, 2)
+    here.execute("ALTER TABLE elsewhere RENAME TO match")
+    drained(here)
+    assert here.points("ann") == 20

@@ -30,6 +30,6 @@ def intake(connection: Connection) -> Intake:
         .join(statement, statement.c.id == void.c.target)
         .where(~exists().where(itself.c.voider == void.c.target))
     )
-    pending = connection.scalar(select(func.count()).select_from(inbox))
+    pending = connection.scalar(select(func.count()).select_from(inbox).where(~inbox.c.failed))
     received, duplicates, conflicts, quarantined = map(int, counted)
     return Intake(received, duplicates, conflicts, quarantined, voided or 0, pending or 0)

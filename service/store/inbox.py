@@ -1,8 +1,9 @@
 """What is stored and not yet evaluated: claiming a batch, and what a voiding statement must know of its target.
 
-Claims skip what another drain holds, so any number of drains run side by side. A voiding statement waits until nobody
-is evaluating its target: either the target's matches are there by then, or the target will find the void, which was
-written with the voiding statement.
+What evaluating raised for is set aside: it stays in the inbox, marked, and counts as not evaluated until it is tried
+again. Claims skip what another drain holds, so any number of drains run side by side. A voiding statement waits until
+nobody is evaluating its target: either the target's matches are there by then, or the target will find the void, which
+was written with the voiding statement.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from service.store.engine import Driver
 CLAIM = """
 WITH claimed AS (
     DELETE FROM inbox
-    WHERE seq = ANY(ARRAY(SELECT seq FROM inbox ORDER BY seq LIMIT %b FOR UPDATE SKIP LOCKED))
+    WHERE seq = ANY(ARRAY(SELECT seq FROM inbox WHERE NOT failed ORDER BY seq LIMIT %b FOR UPDATE SKIP LOCKED))
     RETURNING statement
 )
 SELECT s.id, source.name, source.capture, s.received, s.raw
@@ -33,20 +34,33 @@ class Claimed(NamedTuple):
     voided: bool
 
 
-def claim(connection: Driver, limit: int) -> list[Claimed]:
-    """Takes up to `limit` statements out of the inbox, oldest first; they are back if the transaction fails.
+class Taken(NamedTuple):
+    """A statement out of the inbox, not read yet."""
+
+    id: UUID
+    source: str | None
+    capture: str | None
+    received: datetime
+    raw: bytes
+
+
+def claim(connection: Driver, limit: int) -> list[Taken]:
+    """Takes up to `limit` statements out of the inbox, oldest first; they are back if the transaction fails."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(CLAIM, [limit])
+        return [Taken(*row) for row in cursor]
+
+
+def read(connection: Driver, rows: Sequence[Taken]) -> list[Claimed]:
+    """What was taken, to be evaluated.
 
     Voids are looked up when the statements are ours, and not in the same query: its snapshot is older than its locks,
     and a void could be stored and evaluated between the two.
     """
     with connection.cursor(binary=True) as cursor:
-        cursor.execute(CLAIM, [limit])
-        rows = cursor.fetchall()
-        if not rows:
-            return []
         cursor.execute("SELECT target FROM void WHERE target = ANY(%b::uuid[])", [[row[0] for row in rows]])
         voided = {target for (target,) in cursor}
-        return [claimed(row[0], row[1], row[2], row[3], row[4], row[0] in voided) for row in rows]
+        return [claimed(*row, row.id in voided) for row in rows]
 
 
 def claimed(
@@ -78,8 +92,8 @@ def targets(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
 
 
 def waiting(connection: Driver) -> bool:
-    """Whether anything is stored and not yet evaluated."""
-    row = connection.execute("SELECT EXISTS (SELECT FROM inbox)").fetchone()
+    """Whether anything is stored and waits to be evaluated."""
+    row = connection.execute("SELECT EXISTS (SELECT FROM inbox WHERE NOT failed)").fetchone()
     return bool(row and row[0])
 
 
