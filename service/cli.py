@@ -19,6 +19,7 @@ _ABOUT = {
     "rules": "Check, test and apply rules.",
     "boards": "Rebuild the leaderboards.",
     "replay": "Evaluate stored statements again.",
+    "quarantine": "Statements that could not be used: why, and what becomes of them.",
     "sources": "Who may push statements.",
     "tokens": "Who may read and administer.",
     "keys": "The keys that sign badges.",
