@@ -22,6 +22,7 @@ from service.core.kinds import Setting
 from service.core.ledger import Booked, Line, differences
 from service.core.matching import Match
 from service.core.rule import Board
+from service.deriving import Deriving
 from service.store import badges, folds, identity, ledger, matches, outbox, races, scoring
 from service.store.engine import Driver, driver
 from service.store.folds import Standing
@@ -76,6 +77,7 @@ class Recount:
         self.booked: list[ledger.Entry] = []
         self.standings: dict[Group, Standing] = {}
         self.entered: dict[Group, Entry | None] = {}
+        self.deriving = Deriving(self.beneath, here, people)
 
     def add(self, found: Sequence[Found]) -> None:
         """New matches: advances the groups where they come last, folds the others again."""
@@ -97,6 +99,8 @@ class Recount:
         """Matches that are void: takes them out and folds their groups again."""
         self._flush()
         gone = [one for one in matches.remove(self.beneath, found) if self.here.counting[one[0]].folds]
+        self.deriving.touched |= {(rule, learner) for rule, learner, _ in gone if self.here.counting[rule].derived}
+        gone = [one for one in gone if not self.here.counting[one[0]].derived]
         self.fold_again(sorted({(rule, learner) for rule, learner, _ in gone if self.here.counting[rule].remembers}))
         alone = {(rule, learner) for rule, learner, _ in gone if not self.here.counting[rule].remembers}
         if alone:
@@ -104,6 +108,8 @@ class Recount:
 
     def fold_again(self, groups: Sequence[Group]) -> None:
         """Folds these groups from their first match, and books what the ledger has too little or too much."""
+        self.deriving.touched |= {group for group in groups if self.here.counting[group[0]].derived}
+        groups = [group for group in groups if not self.here.counting[group[0]].derived]
         if not groups:
             return
         self._flush()
@@ -121,9 +127,11 @@ class Recount:
         self._book(wanted)
 
     def book(self) -> Changed:
-        """Finishes: totals, scores, badges, and the row of the outbox that stands until the scores are projected."""
+        """Finishes: races, awards that come from awards, totals, scores, badges, and the row of the outbox that stands
+        until the scores are projected."""
         self._race()
         self._flush()
+        self.deriving(self._written)
         if not self.booked:
             return Changed()
         amounts: Counter[tuple[int, str]] = Counter()
@@ -183,7 +191,9 @@ class Recount:
     def _grouped(self, found: Sequence[Found]) -> dict[Group, list[Match]]:
         groups: dict[Group, list[Match]] = {}
         for rule, match in found:
-            if self.here.counting[rule].folds:
+            if self.here.counting[rule].derived:
+                self.deriving.touched.add((rule, match.learner))
+            elif self.here.counting[rule].folds:
                 groups.setdefault((rule, match.learner), []).append(match)
         for new in groups.values():
             new.sort(key=lambda match: (match.happened, match.statement))
@@ -246,6 +256,12 @@ class Recount:
             ledger.add(self.beneath, self.entries)
             self.booked += self.entries
             self.entries = []
+
+    def _written(self, entries: Sequence[ledger.Entry]) -> Sequence[ledger.Entry]:
+        """Writes these entries and all before; answers everything that this transaction has booked."""
+        self.entries += entries
+        self._flush()
+        return self.booked
 
     def _badge_change(self, entry: ledger.Entry) -> badges.BadgeChange | None:
         if not entry.unit.startswith(BADGE):

@@ -97,7 +97,10 @@ def _count_again(engine: Engine, show: Show, progress: Progress) -> int:
         _match_history(engine, _only(here, matching), progress)
         here = _enter(engine, here, matching, "folding")
     for number in numbers:
-        _fold_everybody(engine, here, number, show)
+        if not here.counting[number].derived:
+            _fold_everybody(engine, here, [number], show)
+    if derived := [number for number in numbers if here.counting[number].derived]:
+        _fold_everybody(engine, here, derived, show)
     changed = _finish(engine, here, numbers)
     if changed.scores:
         show(changed)
@@ -160,14 +163,18 @@ def _match_history(engine: Engine, here: World, progress: Progress) -> None:
         progress(read)
 
 
-def _fold_everybody(engine: Engine, here: World, number: int, show: Show) -> None:
+def _fold_everybody(engine: Engine, here: World, numbers: Sequence[int], show: Show) -> None:
+    """Folds the groups of everybody whom a rule concerns; of rules that read awards several together, for all."""
     after = 0
     while True:
         with _in_force(engine, here) as connection:
-            learners = history.learners_of_rule(driver(connection), number, after, LEARNERS)
+            if here.counting[numbers[0]].derived:
+                learners = history.learners(driver(connection), after, LEARNERS)
+            else:
+                learners = history.learners_of_rule(driver(connection), numbers[0], after, LEARNERS)
             if not learners:
                 return
-            changed = _fold(connection, here, [(number, learner) for learner in learners])
+            changed = _fold(connection, here, [(number, learner) for number in numbers for learner in learners])
             after = learners[-1]
         show(changed)
 

@@ -7,14 +7,15 @@ the database sorts by group, so memory does not grow with history.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine
 
-from service.core import evaluate, windows
-from service.core.evaluate import Step
+from service.core import derived, evaluate, windows
+from service.core.derived import Line
+from service.core.evaluate import Award, Step
 from service.core.ledger import differences
 from service.core.matching import Match
 from service.errors import Refusal
@@ -22,7 +23,7 @@ from service.store import history, identity, inbox, ledger, matches, rules, scor
 from service.store import people as decided
 from service.store.engine import Driver, driver
 from service.store.matches import Group
-from service.world import People, World, candidates, found, parts, world
+from service.world import Counting, People, World, candidates, found, parts, world
 
 GROUPS = 500
 """Groups compared at once."""
@@ -69,6 +70,7 @@ def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | str:
         _compare_people(beneath, report)
         _match(beneath, here, people, report, progress)
         _compare_groups(beneath, here, people, report)
+        _compare_derived(beneath, here, people, report)
         _compare_sums(beneath, here, report)
         transaction.rollback()
     return report
@@ -112,18 +114,24 @@ def _match(connection: Driver, here: World, people: People, report: Report, prog
 
 def _compare_groups(connection: Driver, here: World, people: People, report: Report) -> None:
     connection.execute("CREATE INDEX ON fresh (rule, learner)")
+    connection.execute(EARNED)
     among = {rule: _among(connection, here, people, rule) for rule in here.races}
-    for groups in _batches(matches.grouped(connection, list(here.counting), "fresh"), GROUPS):
+    counted = [number for number, counting in here.counting.items() if not counting.derived]
+    for groups in _batches(matches.grouped(connection, counted, "fresh"), GROUPS):
         have = ledger.booked(connection, [group for group, _ in groups])
+        awards: list[Award] = []
         for group, of_group in groups:
             step = _fold(here, people, group, of_group)
             if group[1] not in among.get(group[0], (group[1],)):
                 step = evaluate.outrun(here.counting[group[0]].rule, step)
-            _compare(here, group, step, have[group], report)
+            awards += _compare(here, group, step, have[group], report)
+        if here.strata.steps:
+            _keep(connection, awards)
     orphans = connection.execute(
         "SELECT rule, learner, unit, sum(amount) FROM entry e "
         "WHERE NOT EXISTS (SELECT FROM fresh f WHERE f.rule = e.rule AND f.learner = e.learner) "
-        "GROUP BY rule, learner, key, happened, unit HAVING sum(amount) <> 0"
+        "AND rule <> ALL(%b::int[]) GROUP BY rule, learner, key, happened, unit HAVING sum(amount) <> 0",
+        [sorted(here.counting.keys() - set(counted))],
     )
     for rule, learner, unit, amount in orphans:
         name = here.counting[rule].rule.name
@@ -152,17 +160,80 @@ def _fold(here: World, people: People, group: Group, own: Sequence[Match]) -> St
     return evaluate.fold(counting.setting(counting.matcher.zone(people, group[1])), own)
 
 
-def _compare(here: World, group: Group, step: Step, have: Any, report: Report) -> None:
+def _compare(here: World, group: Group, step: Step, have: Any, report: Report) -> Sequence[Award]:
     counting = here.counting[group[0]]
     if not counting.folds:
-        return
+        return ()
     awards = step.awards if counting.pays else ()
+    _tell(report, group[1], counting, have, awards)
+    return awards
+
+
+def _tell(report: Report, learner: int, counting: Counting, have: Any, awards: Sequence[Award]) -> None:
     report.awards += len(awards)
     for line, amount, *_ in differences(have, awards):
         report.differences.append(
-            f"rule {counting.rule.name}, learner {group[1]}, award {line.key} of {line.happened:%Y-%m-%d %H:%M:%S}: "
+            f"rule {counting.rule.name}, learner {learner}, award {line.key} of {line.happened:%Y-%m-%d %H:%M:%S}: "
             f"{amount:+} {line.unit} to be booked"
         )
+
+
+# --- what comes from awards ---------------------------------------------------------------------------------------
+
+EARNED = """
+CREATE TEMPORARY TABLE earned (learner bigint, rule text, key text, happened timestamptz, unit text, amount bigint)
+ON COMMIT DROP
+"""
+
+
+def _keep(connection: Driver, awards: Iterable[Award]) -> None:
+    """Puts awards aside, for the rules that read them."""
+    lines = [(award.learner, *line[:5]) for award in awards for line in evaluate.lines_of(award)]
+    if lines:
+        connection.execute(
+            "INSERT INTO earned SELECT * FROM unnest(%b::bigint[], %b::text[], %b::text[], %b::timestamptz[], "
+            "%b::text[], %b::bigint[])",
+            [list(column) for column in zip(*lines, strict=True)],
+        )
+
+
+def _compare_derived(connection: Driver, here: World, people: People, report: Report) -> None:
+    """What rules that read awards give, from the awards put aside, learner by learner."""
+    if not here.strata.steps:
+        return
+    connection.execute("CREATE INDEX ON earned (learner)")
+    reading = {number: counting for number, counting in here.counting.items() if counting.derived}
+    with connection.cursor("reading") as cursor:
+        cursor.execute(
+            "SELECT learner FROM earned UNION SELECT learner FROM fresh WHERE rule = ANY(%b) UNION "
+            "SELECT learner FROM entry WHERE rule = ANY(%b) ORDER BY 1",
+            [list(reading)] * 2,
+        )
+        for rows in _batches(cursor, GROUPS):
+            _compare_readers(connection, here, people, reading, [learner for (learner,) in rows], report)
+
+
+def _compare_readers(
+    connection: Driver, here: World, people: People, reading: Mapping[int, Counting], learners: Sequence[int],
+    report: Report,
+) -> None:  # fmt: skip
+    lines: dict[int, list[Line]] = {learner: [] for learner in learners}
+    for learner, *line in connection.execute("SELECT * FROM earned WHERE learner = ANY(%b)", [learners]):
+        lines[learner].append(Line(*line))
+    groups = [(number, learner) for number in reading for learner in learners]
+    own, have = matches.of_groups(connection, groups, "fresh"), ledger.booked(connection, groups)
+    for learner in learners:
+        settings = {one.rule.name: one.setting(one.matcher.zone(people, learner)) for one in reading.values()}
+        needed = {counting.rule.name: own[number, learner] for number, counting in reading.items()}
+        found = derived.awards(here.strata, lambda rule: settings[rule.name], lines[learner], needed)  # noqa: B023
+        awards = evaluate.awards_of(learner, found.lines)
+        for number, counting in reading.items():
+            if counting.folds:
+                mine = [award for award in awards if award.rule == counting.rule.name]
+                _tell(report, learner, counting, have[number, learner], mine)
+
+
+# --- sums ---------------------------------------------------------------------------------------------------------
 
 
 def _compare_sums(connection: Driver, here: World, report: Report) -> None:

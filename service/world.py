@@ -9,14 +9,16 @@ from zoneinfo import ZoneInfo
 
 from service.core import evaluate, windows
 from service.core.kinds import Setting
-from service.core.matching import Index, Matcher, Roles
+from service.core.matching import Index, Roles, matcher
 from service.core.people import cast
 from service.core.rule import First
 from service.core.statement import Agent, Fact, identifier
+from service.core.strata import Strata, reads_awards
 from service.store import rules
 from service.store.engine import Driver
 from service.store.identity import Person
 from service.store.matches import Found
+from service.store.purses import Ready
 from service.store.rules import Ruleset, Version
 
 
@@ -26,7 +28,8 @@ class Counting:
     def __init__(self, version: Version) -> None:
         self.version = version
         self.rule = version.rule
-        self.matcher = Matcher(version.rule)
+        self.matcher = matcher(version.rule)
+        self.derived = reads_awards(version.rule)
         self.remembers = evaluate.remembers(version.rule)
         self.folds = version.phase != "matching"
         self.settled = version.phase == "done"
@@ -63,6 +66,7 @@ class World:
     """What a process knows between drains: the rules in force, made ready, and who is who.
 
     Rules are loaded again when their generation has grown, people forgotten when theirs has.
+    purses: by currency and zone.
     """
 
     ruleset: Ruleset
@@ -70,6 +74,9 @@ class World:
     by_matcher: dict[int, Counting] = field(init=False)
     races: dict[int, First] = field(init=False)
     index: Index = field(init=False)
+    strata: Strata = field(init=False)
+    named: dict[str, Counting] = field(init=False)
+    purses: dict[tuple[str, str], Ready] = field(default_factory=dict)
     known: Known = field(default_factory=Known)
 
     def __post_init__(self) -> None:
@@ -77,6 +84,8 @@ class World:
         self.by_matcher = {id(counting.matcher): counting for counting in self.counting.values()}
         self.races = {n: c.rule.kind for n, c in self.counting.items() if isinstance(c.rule.kind, First)}
         self.index = Index(counting.matcher for counting in self.counting.values())
+        self.named = {counting.rule.name: counting for counting in self.counting.values()}
+        self.strata = Strata([one.rule for one in self.counting.values() if one.folds or not one.derived])
 
 
 def world(connection: Driver) -> World:
@@ -117,11 +126,9 @@ def candidates(here: World, facts: Iterable[Fact]) -> Iterable[Candidate]:
         if not found:
             continue
         cast = Roles(fact.statement, people)
-        for matcher in found:
-            if matcher.fulfilled_by(fact):
-                for learner in cast[matcher.rule.to]:
-                    if not matcher.unless or matcher.refusal(fact, cast, learner) is None:
-                        yield Candidate(here.by_matcher[id(matcher)], fact, cast, learner)
+        for candidate in found:
+            for learner in candidate.recipients(fact, cast):
+                yield Candidate(here.by_matcher[id(candidate)], fact, cast, learner)
 
 
 def found(candidate: Candidate, people: People) -> Found:

@@ -173,6 +173,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("learner", "id", name=op.f("pk_entry")),
         comment="the ledger: rows are only ever added",
     )
+    op.create_index(
+        "ix_entry_badge",
+        "entry",
+        ["learner", "unit"],
+        unique=False,
+        postgresql_where=sa.text("unit LIKE 'badge:%'"),
+    )
     op.create_index("ix_entry_rule_learner", "entry", ["rule", "learner"], unique=False)
     op.create_table(
         "entrant",
@@ -306,6 +313,15 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ruleset")),
         comment="one row; its generation grows with every change, so that workers know when to load again",
+    )
+    op.create_table(
+        "purse",
+        sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False, comment="a currency that caps or needs are about"),
+        sa.Column("folded_by", sa.LargeBinary(), nullable=False, comment="digest of the caps and marks"),
+        sa.Column("state", sa.LargeBinary(), nullable=False, comment="service.core.purses.PurseState as msgpack"),
+        sa.PrimaryKeyConstraint("learner", "unit", name=op.f("pk_purse")),
+        postgresql_with={"fillfactor": "70"},
     )
     op.create_table(
         "score",
@@ -636,6 +652,7 @@ def downgrade() -> None:
     op.drop_index("ix_void_voider", table_name="void")
     op.drop_table("void")
     op.drop_table("total")
+    op.drop_table("purse")
     op.drop_table("status_list")
     op.drop_index("ix_statement_received", table_name="statement", postgresql_using="brin")
     op.drop_index("ix_statement_seq", table_name="statement", postgresql_using="brin")
@@ -657,6 +674,7 @@ def downgrade() -> None:
     op.drop_index("ix_entrant_order", table_name="entrant")
     op.drop_table("entrant")
     op.drop_index("ix_entry_rule_learner", table_name="entry")
+    op.drop_index("ix_entry_badge", table_name="entry", postgresql_where=sa.text("unit LIKE 'badge:%'"))
     op.drop_table("entry")
     op.drop_table("document")
     op.drop_table("conflict")

@@ -17,13 +17,15 @@ from service.core.vocabulary import SECTIONS, Section, Word, is_iri, is_word
 
 
 class Chosen(NamedTuple):
-    """Which rules a board counts."""
+    """Which rules a board counts, or a cap: `rules` is None for all; `tagged` names them by their tags instead."""
 
     rules: tuple[str, ...] | None = None
     tagged: str | None = None
 
 
-def _mentioned(kind: str, form: Form[str], severity: Any = "error") -> Form[str]:
+def mentioned(kind: str, form: Form[str], severity: Any = "error") -> Form[str]:
+    """The form of a name that some other document has to define."""
+
     def read(reading: Reading, node: Node, name: str) -> str | None:
         value = form.read(reading, node, name)
         if value is not None:
@@ -34,17 +36,17 @@ def _mentioned(kind: str, form: Form[str], severity: Any = "error") -> Form[str]
 
 
 _TAGGED: Table = {
-    "tagged": Key(_mentioned("tag", scalars.slug("social"), "warning"), "rules with this tag", required=True)
+    "tagged": Key(mentioned("tag", scalars.slug("social"), "warning"), "rules with this tag", required=True)
 }
 _ALL: Form[Chosen] = Form("all", "all", {"const": "all"}, lambda _reading, _node, _name: Chosen())
-_RULES = list_of(_mentioned("rule", scalars.slug("share-an-article")), or_one=True)
+_RULES = list_of(mentioned("rule", scalars.slug("share-an-article")), or_one=True)
 _NAMED: Form[Chosen] = Form(
     _RULES.words,
     _RULES.example,
     _RULES.schema,
     lambda *read: None if (names := _RULES.read(*read)) is None else Chosen(names),
 )
-_BY_TAG = mapping('"from_rules"', "{tagged: social}", _TAGGED, lambda found: Chosen(tagged=found["tagged"]))
+_BY_TAG = mapping("a choice of rules", "{tagged: social}", _TAGGED, lambda found: Chosen(tagged=found["tagged"]))
 
 
 def _choice(node: Node) -> Form[Chosen]:
@@ -53,13 +55,14 @@ def _choice(node: Node) -> Form[Chosen]:
     return _ALL if isinstance(node, Scalar) and node.text == "all" else _NAMED
 
 
+RULES = either("all, a list of rules, or {tagged: …}", "all", _choice, _ALL, _NAMED, _BY_TAG)
 BOARD: Table = {
     "board": Key(scalars.slug("this-month"), "its name, unique among all boards", required=True),
     "title": Key(scalars.localized("This month"), "what people read", required=True),
-    "points": Key(_mentioned("currency", CURRENCY, "warning"), "which currency; default `points`"),
+    "points": Key(mentioned("currency", CURRENCY, "warning"), "which currency; default `points`"),
     "period": Key(scalars.one_of(*PERIODS, example="month"), "the board starts anew in each of these; default `ever`"),
     "from_rules": Key(
-        either("all, a list of rules, or {tagged: …}", "all", _choice, _ALL, _NAMED, _BY_TAG),
+        RULES,
         "whose points count: `all` (the default), a list of rules, or `{tagged: …}`, the rules with this tag",
     ),
     "ties": Key(

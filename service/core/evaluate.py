@@ -7,7 +7,7 @@ what a rule would do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,13 +15,15 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from service.core import kinds, limits, windows
+from service.core import derived, kinds, limits, needs, windows
 from service.core.attempts import race, told
+from service.core.derived import Line
 from service.core.kinds import KINDS, REFUSALS, Setting
 from service.core.limits import Used
-from service.core.matching import Index, Match, Matcher, People, Roles
+from service.core.matching import Index, Match, Matcher, People, Roles, matcher
 from service.core.rule import Each, First, Rule
 from service.core.statement import Fact
+from service.core.strata import Strata, reads_awards
 
 ONCE = "once per {}: already counted for an earlier statement"
 OUTSIDE = "outside the rule's life"
@@ -86,7 +88,7 @@ def setting(rule: Rule, zone: ZoneInfo, since: datetime | None = None, until: da
 
 def remembers(rule: Rule) -> bool:
     """Whether what a match gives depends on other matches; if not, no state is kept and order is free."""
-    return not (isinstance(rule.kind, Each) and not rule.once_per and not rule.limits)
+    return not reads_awards(rule) and not (isinstance(rule.kind, Each) and not rule.once_per and not rule.limits)
 
 
 def advance(setting: Setting, state: State, match: Match, repeated: bool = False) -> Step:
@@ -145,22 +147,29 @@ def evaluate(rules: Sequence[Rule], facts: Iterable[Fact], people: People, now: 
     Of statements with one id the first counts, voided ones not at all.
     now: the moment for which progress is told; without it windows are not looked at from beyond the last match.
     """
-    matchers = [Matcher(rule) for rule in rules if rule.status in ("live", "trial", "retired")]
+    at_work = [rule for rule in rules if rule.status in ("live", "trial", "retired")]
+    matchers = [matcher(rule) for rule in at_work]
     groups: dict[tuple[int, int], list[Match]] = {}
     outcome = Outcome([], [], {})
     index, places = Index(matchers), {id(matcher): place for place, matcher in enumerate(matchers)}
     for fact in standing(facts):
         cast = Roles(fact.statement, people)
-        for matcher in index.candidates(fact.statement):
-            outcome.refusals.extend(_refused(matcher, fact, cast))
-            for match in matcher.matches(fact, cast, people):
-                groups.setdefault((places[id(matcher)], match.learner), []).append(match)
+        for matcher_ in index.candidates(fact.statement):
+            outcome.refusals.extend(_refused(matcher_, fact, cast))
+            for match in matcher_.matches(fact, cast, people):
+                groups.setdefault((places[id(matcher_)], match.learner), []).append(match)
+    needing = {group: matches for group, matches in groups.items() if reads_awards(matchers[group[0]].rule)}
     steps = {
         (place, learner): fold(setting(matchers[place].rule, matchers[place].zone(people, learner)), matches)
         for (place, learner), matches in sorted(groups.items())
+        if (place, learner) not in needing
     }
-    for (place, learner), step in raced(steps, {place: matcher.rule for place, matcher in enumerate(matchers)}).items():
+    for (place, learner), step in raced(steps, {place: one.rule for place, one in enumerate(matchers)}).items():
         _tell(outcome, matchers[place], learner, step, groups[place, learner], people, now)
+    by_learner: dict[int, dict[str, list[Match]]] = {}
+    for (place, learner), matches in needing.items():
+        by_learner.setdefault(learner, {})[matchers[place].rule.name] = matches
+    _derive_into(outcome, at_work, by_learner, people, now)
     return outcome
 
 
@@ -201,6 +210,47 @@ def _tell(
     done = kinds.progress(group, step.state.kind, latest if now == FOREVER else now)
     if done is not None:
         outcome.progress[learner, matcher.rule.name] = done
+
+
+def _derive_into(
+    outcome: Outcome, rules: Sequence[Rule], needing: Mapping[int, Mapping[str, list[Match]]], people: People,
+    now: datetime,
+) -> None:  # fmt: skip
+    """Adds what rules give that read awards, learner by learner."""
+    strata = Strata(rules)
+    earned: dict[int, list[Award]] = {learner: [] for learner in needing}
+    for award in outcome.awards if strata.steps else ():
+        earned.setdefault(award.learner, []).append(award)
+    for learner, awards in sorted(earned.items()):
+        settings = {rule.name: setting(rule, _zone(rule, people, learner)) for rule in rules if reads_awards(rule)}
+        lines = [line for award in awards for line in lines_of(award)]
+        found = derived.awards(strata, lambda rule: settings[rule.name], lines, needing.get(learner, {}))  # noqa: B023
+        outcome.awards.extend(awards_of(learner, found.lines))
+        moments = [line.happened for line in (*lines, *found.lines)]
+        moments += [match.happened for matches in needing.get(learner, {}).values() for match in matches]
+        latest = max(moments, default=DAWN) if now == FOREVER else now
+        for name, having in found.having.items():
+            outcome.progress[learner, name] = needs.progress(settings[name], having, latest)[:2]
+
+
+def _zone(rule: Rule, people: People, learner: int) -> ZoneInfo:
+    return windows.zone(rule.time_zone) if rule.time_zone else people.zone(learner)
+
+
+def lines_of(award: Award) -> Iterator[Line]:
+    """An award, unit by unit."""
+    for unit, amount in award.amounts.items():
+        yield Line(award.rule, award.key, award.happened, unit, amount, award.statements, award.reason)
+
+
+def awards_of(learner: int, lines: Iterable[Line]) -> list[Award]:
+    """Lines as awards: those of one rule, key and moment together."""
+    found: dict[tuple[str, str, datetime], Award] = {}
+    for rule, key, happened, unit, amount, statements, reason in lines:
+        before = found.get((rule, key, happened))
+        amounts = {**(before.amounts if before else {}), unit: amount}
+        found[rule, key, happened] = Award(learner, rule, key, happened, amounts, statements, reason)
+    return list(found.values())
 
 
 def standing(facts: Iterable[Fact]) -> list[Fact]:

@@ -9,6 +9,7 @@ from typing import Any
 from service.core import scalars
 from service.core.conditions import WHEN_FORM
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
+from service.core.needs_form import NEEDS_FORM
 from service.core.places import Items, Node, Pairs, Scalar
 from service.core.rule import Best, Count, Duration, Each, First, Forgive, Steps, Streak, Sum
 from service.core.scalars import DURATION, TRUTH
@@ -196,6 +197,6 @@ KINDS: Table = {
         mapping('"best"', "{of: score, per: object}", BEST, lambda found: Best(**found)),
         "the best score so far at each object, times the points; a better attempt adds the difference",
     ),
-    "needs": Key(EACH, "", refused="is not known yet: this version of Plaudit cannot evaluate it."),
+    "needs": Key(NEEDS_FORM, "badges, points, levels and statements that give together, once; instead of `when`"),
 }
 """At most one of these; `each` where there is none."""

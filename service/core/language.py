@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 from service.core import strict
 from service.core.achievement import Achievement
 from service.core.achievement_document import ACHIEVEMENT_FORM, MEDIA_TYPES, Image, image, image_path
+from service.core.award_documents import CAPS_FORM, LEVELS_FORM
 from service.core.cases import TESTS_FORM, Tests
 from service.core.documents import BOARD_FORM, VOCABULARY_FORM
 from service.core.forms import Form, Reading
 from service.core.places import Broken, Node, Pairs, Place, Problem, Scalar, listed, shown
-from service.core.rule import Board, Rule
+from service.core.rule import Board, Cap, Levels, Rule
 from service.core.rule_document import RULE_FORM
+from service.core.strata import Strata, circles
 from service.core.strict import Document
 from service.core.vocabulary import Vocabulary, merged
 
@@ -35,26 +37,23 @@ class Kind(NamedTuple):
 
     form: Form[Any]
     unique: bool = True
-    later: str = ""
 
 
-_LATER: Form[Any] = Form("", "", {}, lambda _reading, _node, _name: None)
-_NOT_YET = "this version of Plaudit reads rule, achievement, board, vocabulary and tests; take this document out."
 KINDS: Mapping[str, Kind] = {
     "rule": Kind(RULE_FORM),
     "achievement": Kind(ACHIEVEMENT_FORM),
     "board": Kind(BOARD_FORM),
     "vocabulary": Kind(VOCABULARY_FORM),
     "tests": Kind(TESTS_FORM, unique=False),
-    "levels": Kind(_LATER, later=_NOT_YET),
-    "caps": Kind(_LATER, later=_NOT_YET),
+    "levels": Kind(LEVELS_FORM),
+    "caps": Kind(CAPS_FORM),
 }
 """The first key of a document says which of these it is."""
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Everything that could be read.
+    """Everything that could be read. Caps are among the rules, and are known to others by the kind of rules.
 
     images: by achievement. text and places: each document's source, and where it stands, by (kind, name).
     """
@@ -62,6 +61,7 @@ class Documents:
     rules: tuple[Rule, ...] = ()
     achievements: tuple[Achievement, ...] = ()
     boards: tuple[Board, ...] = ()
+    levels: tuple[Levels, ...] = ()
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     tests: tuple[Tests, ...] = ()
     images: Mapping[str, Image] = field(default_factory=dict)
@@ -101,11 +101,18 @@ def load(files: Iterable[tuple[str, bytes]]) -> tuple[Documents, list[Problem]]:
     written = [one for path, file in content.items() if _is_yaml(path) for one in _recognised(reading, path, file)]
     _check_names(reading, written)
     reading.vocabulary = _vocabulary(reading, written)
-    values = [
-        (one, KINDS[one.kind].form.read(reading, one.root, one.kind)) for one in written if one.kind != "vocabulary"
-    ]
+    levels = _read(reading, [one for one in written if one.kind == "levels"])
+    reading.levels = {value.name: value for _, value in levels if value is not None}
+    values = _read(reading, [one for one in written if one.kind not in ("vocabulary", "levels")])
     _check_mentions(reading)
+    _check_circles(reading, values)
+    _check_caps(reading, values)
+    values += levels
     return _documents(reading, written, values), sorted(reading.problems, key=lambda problem: problem[:3])
+
+
+def _read(reading: Reading, written: Iterable[_Written]) -> list[tuple[_Written, Any]]:
+    return [(one, KINDS[one.kind].form.read(reading, one.root, one.kind)) for one in written]
 
 
 def _is_yaml(path: str) -> bool:
@@ -131,14 +138,10 @@ def _kind(reading: Reading, document: Document) -> _Written | None:
         return None
     kind = next((key for key, _ in root.pairs if key.text in KINDS), None)
     if kind is None:
-        known = [name for name, one in KINDS.items() if not one.later]
         first = root.pairs[0][0] if root.pairs else root
         near = reading.nearest(root.pairs[0][0].text, KINDS) if root.pairs else ""
-        reading.error(first, f"This document does not say what it is: start it with {listed(known)}.{near}")
+        reading.error(first, f"This document does not say what it is: start it with {listed(KINDS)}.{near}")
         reading.unread += document.text
-        return None
-    if KINDS[kind.text].later:
-        reading.error(kind, f'"{kind.text}" is not known yet: {KINDS[kind.text].later}')
         return None
     return _Written(kind.text, _name(root.get(kind.text)), root, document.text)
 
@@ -151,12 +154,18 @@ def _check_names(reading: Reading, written: list[_Written]) -> None:
     first: dict[tuple[str, str], Place] = {}
     for one in written:
         place = (one.root.get(one.kind) or one.root).place
-        if KINDS[one.kind].unique and one.name and first.setdefault((one.kind, one.name), place) is not place:
-            there = first[one.kind, one.name]
+        kind = known_as(one.kind)
+        if KINDS[one.kind].unique and one.name and first.setdefault((kind, one.name), place) is not place:
+            there = first[kind, one.name]
             reading.error(
-                place, f'There is {_a(one.kind)} called "{shown(one.name)}" at {there} already: rename one of them.'
+                place, f'There is {_a(kind)} called "{shown(one.name)}" at {there} already: rename one of them.'
             )
     reading.defined |= set(first)
+
+
+def known_as(kind: str) -> str:
+    """Caps share the names of rules, and are rules wherever rules are named."""
+    return "rule" if kind == "caps" else kind
 
 
 def _a(kind: str) -> str:
@@ -175,6 +184,7 @@ MISSING = {
     "achievement": 'There is no achievement "{name}": write an achievement document for it.',
     "rule": 'There is no rule "{name}".',
     "currency": 'No rule gives "{name}".',
+    "gift": 'No rule gives "{name}", so nobody can have it: give it, or take this need out.',
     "tag": 'No rule has the tag "{name}".',
 }
 
@@ -189,6 +199,50 @@ def _check_mentions(reading: Reading) -> None:
             note(mention.place, message)
 
 
+def _check_circles(reading: Reading, values: list[tuple[_Written, Any]]) -> None:
+    """Rules that read awards need an order; where there is none, all that wait for each other are named."""
+    rules = {value.name: (one, value) for one, value in values if isinstance(value, Rule)}
+    for circle in circles([rule for _, rule in rules.values()]):
+        places = [f'"{name}" ({rules[name][0].root.place})' for name in circle]
+        waiting = (
+            f"{listed(places, 'and')} need what the others of them give, so each waits for the other"
+            if len(places) > 1
+            else f"{places[0]} needs what it gives itself"
+        )
+        reading.error(
+            _key(rules[circle[0]][0].root, "needs"),
+            f"This is a circle: {waiting}. Let one of them give another badge or currency.",
+        )
+
+
+def _key(root: Pairs, name: str) -> Node | Place:
+    return root.key(name) or root.place
+
+
+def _check_caps(reading: Reading, values: list[tuple[_Written, Any]]) -> None:
+    rules = [value for _, value in values if isinstance(value, Rule)]
+    strata = Strata(rules)
+    for one, cap in values:
+        if not isinstance(cap, Rule) or not isinstance(cap.kind, Cap):
+            continue
+        covered, currency = strata.covered(cap), cap.kind.currency
+        awards = [
+            (dict(grant.points).get(currency, 0), rule.name)
+            for rule in rules
+            if covered is None or rule.name in covered
+            for grant in rule.give
+        ]
+        most, name = max(awards, default=(0, ""))
+        if not most and awards:
+            reading.warning(_key(one.root, "over"), f'These rules give no "{currency}", so this cap changes nothing.')
+        elif most > cap.kind.points:
+            reading.warning(
+                _key(one.root, "points"),
+                f'One award of "{name}" gives {most} {currency}, more than this cap: it never pays more than'
+                f" {cap.kind.points}.",
+            )
+
+
 def _documents(reading: Reading, written: list[_Written], values: list[tuple[_Written, Any]]) -> Documents:
     def of(kind: str) -> tuple[Any, ...]:
         return tuple(value for one, value in values if one.kind == kind and value is not None)
@@ -200,12 +254,13 @@ def _documents(reading: Reading, written: list[_Written], values: list[tuple[_Wr
         if isinstance(value, Achievement) and isinstance(value.image, str)
     }
     return Documents(
-        of("rule"),
+        (*of("rule"), *of("caps")),
         of("achievement"),
         of("board"),
+        of("levels"),
         reading.vocabulary,
         of("tests"),
         images,
-        {(one.kind, one.name): one.text for one in named},
-        {(one.kind, one.name): one.root.place for one in named},
+        {(known_as(one.kind), one.name): one.text for one in named},
+        {(known_as(one.kind), one.name): one.root.place for one in named},
     )

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core import durations, windows
 from service.core import rule as rules
@@ -262,16 +263,47 @@ class Matcher:
             self.settle is not None and fact.happened < windows.before(fact.received, self.settle, zone),
         )
 
-    def matches(self, fact: Fact, cast: Cast, people: People) -> Iterator[Match]:
-        """One match for each recipient, where the statement fulfils the rule."""
+    def recipients(self, fact: Fact, cast: Cast) -> Iterator[int]:
+        """Those for whom the statement is a match."""
         if self.fulfilled_by(fact):
             for learner in cast[self.rule.to]:
                 if not self.unless or self.refusal(fact, cast, learner) is None:
-                    yield self.match(fact, cast, learner, self.zone(people, learner))
+                    yield learner
+
+    def matches(self, fact: Fact, cast: Cast, people: People) -> Iterator[Match]:
+        """One match for each recipient, where the statement fulfils the rule."""
+        for learner in self.recipients(fact, cast):
+            yield self.match(fact, cast, learner, self.zone(people, learner))
 
     def zone(self, people: People, learner: int) -> ZoneInfo:
         """The zone in which this rule counts this learner's days."""
         return windows.zone(self.rule.time_zone) if self.rule.time_zone else people.zone(learner)
+
+
+class NeedsMatcher(Matcher):
+    """A rule with `needs`, as far as it needs statements: each is matched like a rule of its own.
+
+    The steps of a match are the places of the needed statements that it is.
+    """
+
+    def __init__(self, rule: Rule, needed: Sequence[rules.NeedStatement]) -> None:
+        super().__init__(rule)
+        self.parts = tuple(Matcher(replace(rule, when=one.when, unless=one.unless, to=one.to)) for one in needed)
+
+    def fulfilled_by(self, fact: Fact) -> bool:
+        return any(part.fulfilled_by(fact) for part in self.parts)
+
+    def recipients(self, fact: Fact, cast: Cast) -> Iterator[int]:
+        yield from dict.fromkeys(learner for part in self.parts for learner in part.recipients(fact, cast))
+
+    def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
+        places = tuple(place for place, part in enumerate(self.parts) if learner in part.recipients(fact, cast))
+        return Match(learner, fact.happened, fact.id, steps=places)
+
+
+def matcher(rule: Rule) -> Matcher:
+    """The rule, ready to run."""
+    return NeedsMatcher(rule, rules.statements(rule)) if isinstance(rule.kind, rules.Needs) else Matcher(rule)
 
 
 class _Exception:
@@ -347,7 +379,7 @@ class Index:
             for key, index in drawer.lists.items():
                 for carried in LISTS[key](statement):
                     found += index.get(carried, ())
-        return list(dict.fromkeys(found)) if drawer.lists or drawer.steps else found
+        return list(dict.fromkeys(found)) if drawer.lists or drawer.several else found
 
 
 class _Drawer:
@@ -358,11 +390,11 @@ class _Drawer:
         self.lists: dict[str, dict[str, list[Matcher]]] = {}
         self.types: dict[str, list[Matcher]] = {}
         self.rest: list[Matcher] = []
-        self.steps = False
+        self.several = False
         """Whether a rule may be filed here more than once."""
 
     def file(self, matcher: Matcher, when: Sequence[Condition]) -> None:
-        self.steps = self.steps or bool(matcher.steps)
+        self.several = self.several or bool(matcher.steps) or isinstance(matcher, NeedsMatcher)
         if objects := exact(when, "object"):
             _put(self.objects, objects, matcher)
         elif part_of := _carried(when, "part_of"):
@@ -381,7 +413,9 @@ def _put(index: dict[str, list[Matcher]], keys: Iterable[str], matcher: Matcher)
 
 
 def filed_by(rule: Rule) -> Iterable[tuple[Condition, ...]]:
-    """Conditions of which a statement must fulfil all: `when`, or each step of a sequence that has none."""
+    """Conditions of which a statement must fulfil all: `when`, or each step of a sequence and each needed statement."""
+    if isinstance(rule.kind, rules.Needs | rules.Cap):
+        return [need.when for need in rules.statements(rule)]
     if not rule.when and isinstance(rule.kind, rules.Steps):
         return rule.kind.steps
     return (rule.when,)

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 
 from service.core import (
     achievement_document,
+    award_documents,
     cases,
     conditions,
     documents,
     expectations,
     kind_document,
+    needs_form,
     rule_document,
     shorthand,
 )
@@ -32,6 +34,9 @@ TABLES: Mapping[str, Table] = {
     "sequence": kind_document.SEQUENCE,
     "first": kind_document.FIRST,
     "best": kind_document.BEST,
+    "need": {**needs_form.BADGE, **needs_form.POINTS, **needs_form.LEVEL},
+    "needed": needs_form.STATEMENT,
+    "together": needs_form.TOGETHER,
     "give": rule_document.GIVE,
     "tier": {name: key for name, key in rule_document.TIER.items() if name not in rule_document.GIVE},
     "limit": rule_document.LIMIT,
@@ -42,6 +47,8 @@ TABLES: Mapping[str, Table] = {
     "level": achievement_document.LEVEL,
     "micro": achievement_document.MICRO,
     "board": documents.BOARD,
+    "caps": award_documents.CAPS,
+    "levels": award_documents.LEVELS,
     "vocabulary": documents.VOCABULARY,
     "tests": cases.TESTS,
     "person": shorthand.PERSON,
@@ -56,12 +63,12 @@ _MARKED = re.compile(r"(<!-- keys of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def schema() -> Schema:
     """The JSON Schema of one document, for editors. What one document says about another it cannot tell."""
-    kinds = {name: kind.form.schema for name, kind in KINDS.items() if not kind.later}
+    kinds = {name: kind.form.schema for name, kind in KINDS.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A document of Plaudit's rule language",
         "type": "object",
-        "$defs": kinds,
+        "$defs": {**kinds, "need": needs_form.NEED_SCHEMA},
         "oneOf": [{"required": [name], "$ref": f"#/$defs/{name}"} for name in kinds],
     }
 

@@ -20,7 +20,19 @@ from service.core.evaluate import Outcome, evaluate
 from service.core.language import Documents
 from service.core.misses import Miss, Result
 from service.core.places import Place
-from service.core.rule import Condition, Count, Each, Names, Rule, Same, Steps, Streak
+from service.core.rule import (
+    Cap,
+    Condition,
+    Count,
+    Each,
+    Names,
+    Needs,
+    NeedStatement,
+    Rule,
+    Same,
+    Steps,
+    Streak,
+)
 from service.core.shorthand import Person
 from service.core.statement import Fact
 
@@ -190,7 +202,9 @@ _OF_KINDS: dict[str, Any] = {
 
 def _of_kind(rule: Rule) -> Iterator[Clause]:
     kind = rule.kind
-    if isinstance(kind, Each):
+    if isinstance(kind, Needs):
+        yield from _needed(rule, kind)
+    if isinstance(kind, Each | Needs | Cap):
         return
     name = str(kind.__struct_config__.tag)
     tiers = isinstance(kind, Streak) or (isinstance(kind, Count) and kind.reach is None)
@@ -206,6 +220,19 @@ def _of_kind(rule: Rule) -> Iterator[Clause]:
             yield Clause(f"sequence: step {place + 1}", without)
     if tiers:
         yield from _tiers(rule)
+
+
+def _needed(rule: Rule, kind: Needs) -> Iterator[Clause]:
+    """Each need on top, and where a statement has to come after the badges."""
+    for place, need in enumerate(kind.all_of):
+        if len(kind.all_of) > 1:
+            yield Clause(f"needs: {need}", replace(rule, kind=Needs(_but(kind.all_of, place))))
+        if isinstance(need, NeedStatement):
+            for name, default in (("within", None), ("after", False)):
+                if getattr(need, name) != default:
+                    looser = replace(need, **{name: default})
+                    all_of = (*kind.all_of[:place], looser, *kind.all_of[place + 1 :])
+                    yield Clause(f"needs: {need}: {name}", replace(rule, kind=Needs(all_of)))
 
 
 def _tiers(rule: Rule) -> Iterator[Clause]:

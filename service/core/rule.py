@@ -6,7 +6,7 @@ the store can keep the resolved form as JSON and a worker loads ten thousand rul
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -168,7 +168,79 @@ class Best(Struct, frozen=True, tag="best"):
     per: Literal["object"] = "object"
 
 
-Kind = Each | Count | Sum | Streak | Steps | First | Best
+# --- rules that read awards -------------------------------------------------------------------------------------
+
+
+class NeedBadge(Struct, frozen=True, tag="badge"):
+    """To hold an award of this achievement that has not expired."""
+
+    badge: str
+
+    def __str__(self) -> str:
+        return f"badge {self.badge}"
+
+
+class NeedPoints(Struct, frozen=True, tag="points"):
+    """To have had so much of a currency. level: the level that it is the beginning of, where a level is needed."""
+
+    amount: int
+    currency: str = "points"
+    level: int | None = None
+
+    def __str__(self) -> str:
+        return f"level {self.level}" if self.level is not None else f"{self.amount} {self.currency}"
+
+
+class NeedStatement(Struct, frozen=True, tag="statement"):
+    """A statement about the learner, who is the one in the role `to`.
+
+    after: only once the badges are there that are needed beside it; within: and no later than this after the last.
+    """
+
+    name: str
+    when: tuple[Condition, ...]
+    unless: tuple[tuple[Condition, ...], ...] = ()
+    to: Role = "actor"
+    after: bool = False
+    within: Duration | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class NeedSome(Struct, frozen=True, tag="some"):
+    """At least so many of these."""
+
+    at_least: int
+    of: tuple[Need, ...]
+
+    def __str__(self) -> str:
+        return f"{self.at_least} of {', '.join(map(str, self.of))}"
+
+
+Need = NeedBadge | NeedPoints | NeedStatement | NeedSome
+
+
+class Needs(Struct, frozen=True, tag="needs"):
+    """All of these together give, once."""
+
+    all_of: tuple[Need, ...]
+
+
+class Cap(Struct, frozen=True, tag="cap"):
+    """A `caps:` document: at most `points` of a currency in each period, over these rules together.
+
+    over: None for all rules; `tagged` names rules by their own tags instead.
+    """
+
+    points: int
+    currency: str
+    per: Period
+    over: tuple[str, ...] | None = None
+    tagged: str | None = None
+
+
+Kind = Each | Count | Sum | Streak | Steps | First | Best | Needs | Cap
 
 
 class Grant(Struct, frozen=True):
@@ -222,7 +294,38 @@ class Rule(Struct, frozen=True):
     tags: tuple[str, ...] = ()
 
 
+def leaves(rule: Rule) -> Iterator[NeedBadge | NeedPoints | NeedStatement]:
+    """Every single need of a rule with `needs`, in the order written."""
+    return _leaves(rule.kind.all_of) if isinstance(rule.kind, Needs) else iter(())
+
+
+def _leaves(needs: Iterable[Need]) -> Iterator[NeedBadge | NeedPoints | NeedStatement]:
+    for need in needs:
+        if isinstance(need, NeedSome):
+            yield from _leaves(need.of)
+        else:
+            yield need
+
+
+def statements(rule: Rule) -> tuple[NeedStatement, ...]:
+    """The statements that a rule with `needs` needs; a match says by its places among these which of them it is."""
+    return tuple(need for need in leaves(rule) if isinstance(need, NeedStatement))
+
+
 # --- what rules are about ---------------------------------------------------------------------------------------
+
+
+class Levels(Struct, frozen=True):
+    """What a learner has reached by their points: (level, the points it begins at), ascending in both."""
+
+    name: str
+    at: tuple[tuple[int, int], ...]
+    points: str = "points"
+    title: Text = ""
+
+    def level(self, amount: int) -> int | None:
+        """The level of somebody who has this amount; None before the first."""
+        return max((level for level, least in self.at if least <= amount), default=None)
 
 
 class Board(Struct, frozen=True):

@@ -22,7 +22,7 @@ CURRENCY = scalars.slug("points")
 # --- what is given ------------------------------------------------------------------------------------------------
 
 
-def _points(most: int) -> Form[tuple[tuple[str, int], ...]]:
+def points(most: int) -> Form[tuple[tuple[str, int], ...]]:
     """A number of points, or numbers by currency."""
     amount = scalars.whole(1, most, 10)
 
@@ -52,7 +52,7 @@ def _achievement(reading: Reading, node: Node, name: str) -> str | None:
 _SLUG = scalars.slug("keen-learner")
 BADGE: Form[str] = Form("the name of an achievement", _SLUG.example, _SLUG.schema, _achievement)
 GIVE: Table = {
-    "points": Key(_points(MOST_POINTS), "points, or `{currency: number}`"),
+    "points": Key(points(MOST_POINTS), "points, or `{currency: number}`"),
     "badge": Key(BADGE, "the achievement that is offered as a badge"),
     "micro_credential": Key(BADGE, "the achievement that is offered as a micro-credential"),
 }
@@ -95,7 +95,7 @@ GIVE_FORM = either(
 # --- limits -------------------------------------------------------------------------------------------------------
 
 LIMIT: Table = {
-    "points": Key(_points(HIGHEST_CAP), "at most so many points, or `{currency: number}`"),
+    "points": Key(points(HIGHEST_CAP), "at most so many points, or `{currency: number}`"),
     "awards": Key(scalars.whole(1, MOST_POINTS, 3), "at most so many awards"),
     "per": Key(PER, "in each of these, by the time of the match", required=True),
     "from_each": Key(scalars.one_of(*ROLES), "counted for each of these people on their own"),
@@ -146,7 +146,7 @@ RULE: Table = {
     "from": Key(scalars.day(), "the first day of the rule's life, in its time zone"),
     "until": Key(scalars.day("2026-12-31"), "the last day of the rule's life"),
     "time_zone": Key(TIME_ZONE, "for days, weeks and months; default the learner's own, then the service's"),
-    "when": Key(WHEN_FORM, "the conditions; all must hold. Required, but for a `sequence`"),
+    "when": Key(WHEN_FORM, "the conditions; all must hold. Required, but for `sequence` and `needs`"),
     "unless": Key(UNLESS_FORM, "a list of conditions; none may hold"),
     "to": Key(
         scalars.one_of(*ROLES),
@@ -178,6 +178,9 @@ def _check_rule(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
         reading.defined.add(("tag", tag))
     for currency in _currencies(found):
         reading.defined.add(("currency", currency))
+    for grant in found.get("give", ()):
+        if achievement := grant.badge or grant.micro_credential:
+            reading.defined.add(("gift", achievement))
 
 
 def _check_life(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
@@ -194,6 +197,9 @@ def _check_life(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
 def _check_when(reading: Reading, node: Pairs) -> None:
     if not node.get("when") and not node.get("sequence") and node.get("needs") is None:
         reading.error(node, f'"when" is missing: a rule needs it, like when: {WHEN_FORM.example}.')
+    for name in ("when", "unless", "to", "once_per", "limit") if node.get("needs") else ():
+        if key := node.key(name):
+            reading.error(key, f'A rule with "needs" gives once, to who has all of it, so "{name}" cannot stand here.')
 
 
 def _check_kind(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
@@ -278,5 +284,5 @@ def _make_rule(found: dict[str, Any]) -> Rule:
 
 
 _FORM = mapping("a rule", "{}", RULE, _make_rule, _check_rule)
-_STARTS = {"anyOf": [{"required": ["when"]}, {"required": ["sequence"]}]}
+_STARTS = {"anyOf": [{"required": ["when"]}, {"required": ["sequence"]}, {"required": ["needs"]}]}
 RULE_FORM = Form(_FORM.words, _FORM.example, _FORM.schema | _STARTS, _FORM.read, RULE)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from service.core import strict
 from service.core.achievement_document import image_path
-from service.core.language import KINDS, Documents, load
+from service.core.language import KINDS, Documents, known_as, load
 from service.core.places import Pairs, Problem, Scalar
 
 CANDIDATE = "document.yaml"
@@ -36,7 +36,7 @@ def named(text: str) -> list[tuple[str, str]]:
     found, _, _ = strict.read(CANDIDATE, text.encode())
     roots = [document.root for document in found if isinstance(document.root, Pairs)]
     firsts = [next(((key.text, value) for key, value in root.pairs if key.text in KINDS), None) for root in roots]
-    return [(first[0], first[1].text) for first in firsts if first and isinstance(first[1], Scalar)]
+    return [(known_as(first[0]), first[1].text) for first in firsts if first and isinstance(first[1], Scalar)]
 
 
 def amended(

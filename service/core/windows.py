@@ -149,6 +149,15 @@ CLIPPED = timedelta(days=4)
 """A month before 31 March begins earlier than one before 29 March: so long may a match outside come inside again."""
 
 
+def after(moment: datetime, duration: Duration, zone: ZoneInfo) -> datetime:
+    """`moment` plus `duration`, counted as `before` counts it; beyond the end of the calendar its last moment."""
+    try:
+        found = before(moment, Duration(-duration.amount, duration.unit), zone)
+    except (OverflowError, ValueError):
+        found = moment
+    return found if found > moment else datetime.max.replace(tzinfo=UTC)
+
+
 def _shifted(moment: datetime, back: timedelta) -> datetime:
     try:
         return moment - back

@@ -12,16 +12,15 @@ import json
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, text, update
 
-from service.core import windows
 from service.core.achievement import Achievement
+from service.core.derived import expiry
 from service.core.rule import Duration, Text
 from service.store.credentials import mark_dirty
 from service.store.engine import Driver
@@ -274,16 +273,6 @@ def _about(row: Row[Any], said: Said) -> Achievement:
     kind = "MicroCredential" if row.kind == "micro_credential" else "Badge"
     title = said.title or row.achievement
     return Achievement(row.achievement, title, said.how_to_earn or title, said.how_to_earn or title, type=kind)
-
-
-def expiry(happened: datetime, life: Duration | None, zone: str | None) -> datetime | None:
-    """When an award that was earned at `happened` ends; None: never, or beyond the calendar."""
-    if life is None:
-        return None
-    try:
-        return windows.before(happened, Duration(-life.amount, life.unit), ZoneInfo(zone or "UTC")).astimezone(UTC)
-    except (OverflowError, ValueError):
-        return None
 
 
 # --- links and decisions --------------------------------------------------------------------------------------------

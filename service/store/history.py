@@ -87,6 +87,12 @@ def voided(connection: Driver, ids: Sequence[UUID]) -> set[UUID]:
     return {target for (target,) in cursor}
 
 
+def learners(connection: Driver, after: int, limit: int) -> list[int]:
+    """The next learners in the order of their ids."""
+    cursor = connection.execute("SELECT id FROM learner WHERE id > %b ORDER BY id LIMIT %b", [after, limit])
+    return [learner for (learner,) in cursor]
+
+
 def learners_of_rule(connection: Driver, rule: int, after: int, limit: int) -> list[int]:
     """The next learners who have matches or ledger lines of this rule, in the order of their ids."""
     cursor = connection.execute(

@@ -86,13 +86,13 @@ def remove(connection: Driver, found: Sequence[Found]) -> set[tuple[int, int, UU
     return set(cursor.fetchall())
 
 
-def of_groups(connection: Driver, groups: Sequence[Group]) -> dict[Group, list[Match]]:
-    """All matches of these groups, each group's in the order of (event time, statement id)."""
+def of_groups(connection: Driver, groups: Sequence[Group], table: LiteralString = "match") -> dict[Group, list[Match]]:
+    """All matches of these groups in `match` or a table like it, each group's by (event time, statement id)."""
     matches: dict[Group, list[Match]] = {group: [] for group in groups}
     cursor = connection.execute(
-        "SELECT m.rule, m.learner, m.happened, m.statement, m.once, m.detail "
-        "FROM unnest(%b::int[], %b::bigint[]) AS g (rule, learner) JOIN match m USING (rule, learner) "
-        "ORDER BY m.rule, m.learner, m.happened, m.statement",
+        "SELECT m.rule, m.learner, m.happened, m.statement, m.once, m.detail "  # noqa: S608 - a name of ours
+        "FROM unnest(%b::int[], %b::bigint[]) AS g (rule, learner) "
+        f"JOIN {table} m USING (rule, learner) ORDER BY m.rule, m.learner, m.happened, m.statement",
         [[rule for rule, _ in groups], [learner for _, learner in groups]],
         binary=True,
     )

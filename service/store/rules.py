@@ -15,8 +15,10 @@ import msgspec
 from psycopg import sql
 
 from service.core.achievement import Achievement
-from service.core.rule import Board, Rule
+from service.core.rule import Board, Levels, Rule
 from service.core.rulebook import Stored
+from service.core.strata import Strata, circles
+from service.errors import Refusal
 from service.store import achievements, scoring
 from service.store.engine import Driver
 from service.store.scoring import Counted
@@ -57,6 +59,8 @@ class Documents(Protocol):
     def achievements(self) -> Sequence[Achievement]: ...
     @property
     def boards(self) -> Sequence[Board]: ...
+    @property
+    def levels(self) -> Sequence[Levels]: ...
     @property
     def text(self) -> Mapping[tuple[str, str], str]: ...
     @property
@@ -145,7 +149,10 @@ def apply(connection: Driver, documents: Documents, zone: ZoneInfo | None) -> li
     moved = connection.execute(
         "UPDATE ruleset SET time_zone = %b WHERE time_zone <> %b RETURNING id", [zone.key, zone.key]
     ).fetchone()
-    changed = [*_apply_rules(connection, documents, row[0]), *_apply_others(connection, documents)]
+    changed_rules = list(_apply_rules(connection, documents, row[0]))
+    changed = [*changed_rules, *_apply_others(connection, documents)]
+    if changed_rules:
+        _readers_again(connection)
     if moved:
         connection.execute(
             "UPDATE rule_version SET phase = 'matching' "
@@ -198,6 +205,26 @@ def _put_text(connection: Driver, version: Version, text: str) -> None:
     )
 
 
+def _readers_again(connection: Driver) -> None:
+    """Has everything that reads what changed rules give evaluated again; refuses rules that would wait for each other.
+
+    The rules directory alone has no circle, but with rules that were retired and keep what they gave there may be one.
+    """
+    versions = list(_versions(connection))
+    for circle in circles([version.rule for version in versions]):
+        raise Refusal(
+            f"The rules {', '.join(circle)} would need what the others of them give, some of them being retired ones"
+            " that keep what they gave: give another badge or currency."
+        )
+    strata = Strata([version.rule for version in versions])
+    readers = strata.reading(version.rule.name for version in versions if version.phase != "done")
+    connection.execute(
+        "UPDATE rule_version v SET phase = 'folding' FROM rule WHERE rule.id = v.rule AND rule.name = ANY(%b) "
+        "AND v.phase = 'done' AND v.version = (SELECT max(version) FROM rule_version w WHERE w.rule = v.rule)",
+        [sorted(readers)],
+    )
+
+
 def _retire(connection: Driver, version: Version | None, now: datetime, history: bool) -> Iterable[str]:
     if version is not None and version.until is None:
         connection.execute(
@@ -209,9 +236,10 @@ def _retire(connection: Driver, version: Version | None, now: datetime, history:
 
 
 def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
-    named: list[tuple[str, str, Achievement | Board | None]] = [
+    named: list[tuple[str, str, Achievement | Board | Levels | None]] = [
         *(("achievement", one.name, one) for one in documents.achievements),
         *(("board", one.name, one) for one in documents.boards),
+        *(("levels", one.name, one) for one in documents.levels),
         *((kind, name, None) for kind, name in documents.text if kind == "vocabulary"),
     ]
     for kind, name, one in named:
@@ -229,7 +257,7 @@ def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
             yield f"{kind} {name}"
     for one in documents.achievements:
         achievements.keep(connection, one, documents.images.get(one.name))
-    for kind in ("board", "vocabulary"):
+    for kind in ("board", "levels", "vocabulary"):
         gone = connection.execute(
             "DELETE FROM document WHERE kind = %b AND name <> ALL(%b::text[]) RETURNING name",
             [kind, [name for one, name in documents.text if one == kind]],

@@ -76,7 +76,8 @@ def changes(boards: Iterable[Counted], entries: Iterable[Entry]) -> dict[Place, 
                 place = counted.number, windows.index(counted.board.period, happened, counted.zone), entry.learner
                 before = sums.get(place, NOTHING)
                 reached = max(before.reached, happened) if amount > 0 else before.reached
-                sums[place] = Change(before.points + amount, reached, before.exact or amount < 0)
+                taken_back = amount < 0 and entry.corrects is not None
+                sums[place] = Change(before.points + amount, reached, before.exact or taken_back)
     return {Place(*place): change for place, change in sums.items()}
 
 

@@ -390,6 +390,7 @@ entry = Table(
     Column("corrects", BigInteger, comment="the entry that this one takes back or mends"),
     PrimaryKeyConstraint("learner", "id"),
     Index("ix_entry_rule_learner", "rule", "learner"),
+    Index("ix_entry_badge", "learner", "unit", postgresql_where=text("unit LIKE 'badge:%'")),
     comment="the ledger: rows are only ever added",
 )
 
@@ -399,6 +400,17 @@ total = Table(
     Column("learner", BigInteger, nullable=False),
     Column("unit", Text, nullable=False),
     Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("learner", "unit"),
+    postgresql_with={"fillfactor": "70"},
+)
+
+purse = Table(
+    "purse",
+    metadata,
+    Column("learner", BigInteger, nullable=False),
+    Column("unit", Text, nullable=False, comment="a currency that caps or needs are about"),
+    Column("folded_by", LargeBinary, nullable=False, comment="digest of the caps and marks"),
+    Column("state", LargeBinary, nullable=False, comment="service.core.purses.PurseState as msgpack"),
     PrimaryKeyConstraint("learner", "unit"),
     postgresql_with={"fillfactor": "70"},
 )

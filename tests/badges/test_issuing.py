@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from service.badges import about, documents, issuing, keyring, lists, verification
 from service.badges.issuing import Refused
 from service.badges.keys import WrongSecret
+from service.core import derived
 from service.store import badges, credentials
 from service.store.tables import claim_link, credential, identifier, signing_key, status_list
 from tests.badges import stored
@@ -53,7 +54,7 @@ def test_the_credential_says_who_what_why_and_how_long(engine: Engine, ana: int)
     assert identity["identityType"] == "emailAddress"
     assert body["credentialSubject"]["achievement"]["name"] == "Keen learner"
     assert body["evidence"][0]["narrative"].startswith("Keen learner: Complete five different courses.")
-    assert body["validUntil"] == documents.moment(badges.expiry(stored.EARNED, stored.RULE.expires, None) or NOW)
+    assert body["validUntil"] == documents.moment(derived.expiry(stored.EARNED, stored.RULE.expires, None) or NOW)
     assert body["awardedDate"] == documents.moment(stored.EARNED)
     assert b"Ana" not in found.body
 

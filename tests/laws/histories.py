@@ -13,6 +13,7 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.laws.oracle import VOIDED, Delivery, Json, World, fact, is_void
+from tests.laws.reading import reading
 from tests.laws.rules import KINDS, plain_rules, rules
 from tests.laws.stage import (
     ACTORS,
@@ -22,6 +23,7 @@ from tests.laws.stage import (
     BOARDS,
     COMPLETED,
     COURSE,
+    CROWNS,
     CY,
     FINISHED,
     HEALTH,
@@ -196,7 +198,7 @@ WORDS = written_as_yaml(
         {"vocabulary": "words", "verbs": VERBS, "types": TYPES, "tags": TAGS},
         *(
             {"achievement": n, "title": n, "description": "For laws.", "criteria": "By chance."}
-            for n in (*BADGES, STACKED)
+            for n in (*BADGES, STACKED, *CROWNS)
         ),
         *BOARDS,
     ]
@@ -216,6 +218,13 @@ class Scene:
         """The rules as YAML, with the vocabulary, the achievements and the boards."""
         stated = [{key: value for key, value in rule.items() if key != "retired_at"} for rule in self.rules]
         return WORDS + "---\n" + written_as_yaml(stated)
+
+    def with_rules(self, **more: Any) -> Scene:
+        """The same with this said of every rule."""
+        return replace(self, rules=[one | more if "rule" in one else one for one in self.rules])
+
+    def without_caps(self) -> Scene:
+        return replace(self, rules=[one for one in self.rules if "caps" not in one])
 
     def arriving(self, deliveries: Sequence[Delivery]) -> Scene:
         return replace(self, deliveries=list(deliveries))
@@ -243,6 +252,17 @@ def close_scenes(draw: st.DrawFn, kind: str, step: str = "", also: Json | None =
 
 
 @st.composite
+def reading_scenes(draw: st.DrawFn, most_statements: int = 20) -> Scene:
+    """Rules that read what others give: needs, caps and levels over some plain rules."""
+    clock = draw(clocks)
+    plain = [
+        draw(plain_rules(clock, f"rule-{n}", draw(st.sampled_from(["each", "each", "count", "streak"]))))
+        for n in range(draw(st.integers(1, 3)))
+    ]
+    return Scene(draw(reading(clock, plain)), draw(histories(clock, most_statements)), draw(worlds(clock)))
+
+
+@st.composite
 def worlds(draw: st.DrawFn, clock: Clock) -> World:
     own = draw(st.tuples(*(st.sampled_from([None, clock.zone, *ZONES]) for _ in LEARNERS)))
     zones = {learner: zone for learner, zone in zip(LEARNERS, own, strict=True) if zone}
@@ -250,7 +270,7 @@ def worlds(draw: st.DrawFn, clock: Clock) -> World:
 
 
 plain_scenes = st.one_of([close_scenes(kind) for kind in KINDS])
-any_scenes = st.one_of(scenes(), plain_scenes)
+any_scenes = st.one_of(scenes(), plain_scenes, reading_scenes())
 
 CROWD_RULES = """
 rule: rule-0

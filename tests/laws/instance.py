@@ -23,7 +23,7 @@ from service.store.engine import Driver, driver
 from service.store.tables import metadata
 from service.world import world
 from tests.at_work import retired_at
-from tests.laws import oracle
+from tests.laws import derived, oracle
 from tests.laws.histories import Scene
 from tests.laws.oracle import Award, Delivery, Json
 from tests.laws.stage import BOARDS, SOURCES
@@ -48,7 +48,7 @@ class Standing(NamedTuple):
 
 def expected(scene: Scene) -> Standing:
     """What the service must say of a scene when all of it has arrived, by the oracle."""
-    return told(oracle.awards(scene.rules, scene.deliveries, scene.world), scene)
+    return told(derived.awards(scene.rules, scene.deliveries, scene.world), scene)
 
 
 def told(awards: set[Award], scene: Scene) -> Standing:
@@ -62,6 +62,7 @@ def told(awards: set[Award], scene: Scene) -> Standing:
                 place = (board["board"], _period(board, happened, scene), learner)
                 points, reached = scores.get(place, (0, happened))
                 scores[place] = (points + amount, max(reached, happened))
+    scores = {place: score for place, score in scores.items() if score[0]}
     badges = {(who, rule, key, unit[6:], at) for who, rule, key, at, unit in lines if unit.startswith("badge:")}
     return Standing(lines, totals, scores, badges)
 

@@ -23,6 +23,8 @@ TYPES = {"course": [COURSE, MODULE], "article": [ARTICLE]}
 TAGS = {"safety": [SAFETY, HEALTH], "onboarding": [ONBOARDING]}
 BADGES = ["keen", "steady"]
 STACKED = "deep"
+CROWNS = ["crowned", "gilded"]
+"""What only rules give that read the awards of others."""
 BOARDS: list[Json] = [
     {"board": "all-time", "title": "All time", "period": "ever", "who": "everyone"},
     {"board": "weekly", "title": "This week", "period": "week", "time_zone": "Pacific/Auckland"},

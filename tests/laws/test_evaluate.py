@@ -11,10 +11,10 @@ from hypothesis import given
 from service.core import evaluate, statement
 from service.core.language import load
 from service.core.rule import Best, Rule
-from tests.laws import oracle
+from tests.laws import derived
 from tests.laws.effort import examples
-from tests.laws.histories import Scene, plain_scenes, scenes
-from tests.laws.oracle import Award, Delivery, World
+from tests.laws.histories import Scene, plain_scenes, reading_scenes, scenes
+from tests.laws.oracle import Award, Delivery, World, at_one_moment
 from tests.laws.stage import TAGS, TYPES, VERBS
 from tests.laws.test_oracle import rule, told
 
@@ -53,14 +53,14 @@ def awards(scene: Scene) -> set[Award]:
         Award(people.keys[a.learner - 1], a.rule, a.key, a.happened, tuple(sorted(a.amounts.items())))
         for a in outcome.awards
     ]
-    together = oracle.at_one_moment(found)
+    together = at_one_moment(found)
     best = {award.rule for award in found if isinstance(of[award.rule].kind, Best)}
     assert len(together) == len(found) or best
     return set(together)
 
 
 def check(scene: Scene) -> None:
-    assert awards(scene) == oracle.awards(scene.rules, scene.deliveries, scene.world)
+    assert awards(scene) == derived.awards(scene.rules, scene.deliveries, scene.world)
 
 
 @examples(500)
@@ -72,6 +72,12 @@ def test_core_and_oracle_agree_on_every_award_of_any_rules(scene: Scene) -> None
 @examples(600)
 @given(plain_scenes)
 def test_core_and_oracle_agree_where_kinds_and_limits_meet(scene: Scene) -> None:
+    check(scene)
+
+
+@examples(120)
+@given(reading_scenes())
+def test_core_and_oracle_agree_on_what_comes_from_awards(scene: Scene) -> None:
     check(scene)
 
 

@@ -20,7 +20,7 @@ from service.core.evaluate import State, Step
 from service.core.kinds import Earned, Setting
 from service.core.matching import Match
 from service.core.rule import Best, Count, First, Measures, Steps, Streak, Sum
-from tests.laws import oracle
+from tests.laws import derived
 from tests.laws.histories import Scene, close_scenes, scenes
 from tests.laws.oracle import Json
 from tests.laws.test_evaluate import awards
@@ -42,7 +42,7 @@ class Noticed(Exception):
 
 
 def check(scene: Scene) -> None:
-    if awards(scene) != oracle.awards(scene.rules, scene.deliveries, scene.world):
+    if awards(scene) != derived.awards(scene.rules, scene.deliveries, scene.world):
         raise Noticed
 
 

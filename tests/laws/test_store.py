@@ -73,7 +73,7 @@ def test_to_deliver_everything_again_changes_nothing(engine: Engine, scene: Scen
 def test_rules_that_come_after_the_statements_end_where_rules_that_were_there_end(
     engine: Engine, scene: Scene, known: int
 ) -> None:
-    drafts = replace(scene, rules=[rule | {"status": "draft"} for rule in scene.rules])
+    drafts = scene.with_rules(status="draft").without_caps()
     instance = Instance(engine).open(drafts)
     instance.arrive(scene.deliveries[:known])
     instance.drain()
@@ -91,8 +91,8 @@ def test_a_rule_that_is_retired_keeps_what_it_gave_and_gives_nothing_for_what_ha
     engine: Engine, scene: Scene, place: tuple[int, int], clock: Clock
 ) -> None:
     moment = clock.moment(*place)
-    live = replace(scene, rules=[rule | {"status": "live"} for rule in scene.rules])
-    gone = replace(scene, rules=[rule | {"status": "retired", "retired_at": moment} for rule in scene.rules])
+    live = scene.with_rules(status="live")
+    gone = scene.with_rules(status="retired", retired_at=moment)
     before = [delivery for delivery in scene.deliveries if oracle.fact("", delivery).happened < moment]
     instance = Instance(engine).open(live)
     instance.arrive(before)
