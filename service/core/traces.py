@@ -7,9 +7,10 @@ plain characters stands as it is, or else the bytes hold `\\u00`: what holds nei
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from service.core.matching import exact, filed_by
-from service.core.rule import Rule
+from service.core.matching import filed_by
+from service.core.rule import Among, Carries, Condition, Rule
 
 ESCAPED = b"\\u00"
 """What bytes hold that have a character of ASCII escaped."""
@@ -43,6 +44,34 @@ def of_person(key: str, mbox: str | None) -> list[bytes] | None:
 
 def of_rule(rule: Rule) -> list[bytes] | None:
     """What a statement that fulfils this rule holds one of; None: it may hold anything."""
-    verbs = [exact(when, "verb") for when in filed_by(rule)]
-    found = [trace(verb.rpartition("/")[2]) or trace(verb) for some in verbs for verb in some]
-    return None if None in found or () in verbs else [*dict.fromkeys(one for one in found if one), ESCAPED]
+    found = [_of_conditions(when) for when in filed_by(rule)]
+    return None if None in found else list(dict.fromkeys(trace for some in found for trace in some or ()))
+
+
+def _of_conditions(when: Sequence[Condition]) -> list[bytes] | None:
+    """Objects tell more than what they are part of or tagged with, and that more than the verb."""
+    for key in ("object", "part_of", "tagged", "verb"):
+        for condition in when:
+            if isinstance(condition, Among | Carries) and condition.key == key and (found := _of_any(condition)):
+                return found
+    return None
+
+
+def _of_any(condition: Among | Carries) -> list[bytes] | None:
+    """What holds one of the texts of which there must be one; None where that cannot be told by its bytes."""
+    texts = condition.any_of
+    if isinstance(condition, Among):
+        texts += condition.starts_with
+    elif condition.all_of:
+        texts = condition.all_of[0]
+    if not texts or (condition.key == "object" and not all("://" in text for text in texts)):
+        return None  # an object may be a person, whom statements name in many ways
+    found = [one for text in texts for one in _spellings(text)]
+    return None if None in found else [*dict.fromkeys(one for one in found if one), ESCAPED]
+
+
+def _spellings(text: str) -> list[bytes | None]:
+    """How an IRI may be written: whole, with slashes escaped or not; of one that is not plain its longest run."""
+    if not _PLAIN.fullmatch(text.replace("/", "")):
+        return [trace(text)]
+    return [text.encode(), text.replace("/", "\\/").encode()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -28,20 +29,21 @@ from service.replay import apply_rules_directory
 from service.store.engine import engine
 from service.store.intake import Row
 from service.wsgi import settle
-from tests.bench import bare, machine, rules, workload
+from tests.bench import bare, foresight, machine, rules, workload
 from tests.bench.service import CONNECTIONS, Load, Running, beside, nothing, running
 
 RULES = 600
 LIMIT_STATEMENTS = 20_000
 SINGLES = 20_000
 BATCHED = 60_000
+PREVIEWED, PREVIEWED_RULES = int(os.environ.get("PREVIEWED", 100_000)), 1000
 
 
 def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="plaudit-bench-"))
     directory.chmod(0o755)
     try:
-        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth", "rules"})
+        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth", "rules", "preview"})
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -56,6 +58,8 @@ def _bench(directory: Path, wanted: set[str]) -> None:
         _growth(directory)
     if "rules" in wanted:
         _deciding()
+    if "preview" in wanted:
+        _previews(directory / "preview")
 
 
 def _machine(directory: Path) -> None:
@@ -233,6 +237,25 @@ def _deciding() -> None:
             f"  {kind.kind:<20}after 100 matches {kind.early:.1f} µs, after 100,000 {kind.late:.1f} µs; "
             f"10,000 again {kind.refold:.0f} ms"
         )
+
+
+# --- previews
+
+
+def _previews(directory: Path) -> None:
+    _head(f"Previews: {PREVIEWED:,} statements, {PREVIEWED_RULES} rules")
+    _rules(directory / "rules", PREVIEWED_RULES)
+    with postgres(directory / "postgres") as address:
+        migrate(address)
+        connected = engine(address)
+        apply_rules_directory(connected, directory / "rules", zone("UTC"))
+        filled = foresight.fill(connected, PREVIEWED, PREVIEWED_RULES)
+        connected.dispose()
+        print(f"  stored and counted again in {filled:.0f} s", flush=True)
+        for one in foresight.measured(address, PREVIEWED_RULES):
+            print(
+                f"  {one.name:<36}{one.seconds:6.1f} s, {one.megabytes:.0f} MiB, {one.gained:,} points more", flush=True
+            )
 
 
 def _head(title: str) -> None:

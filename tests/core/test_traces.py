@@ -3,12 +3,14 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import traces
+from service.core.matching import Matcher
 from service.core.statement import Agent, identifier
-from tests.written import SHARED, WORDS, agent, rule, said
+from tests.written import SHARED, WORDS, agent, fact, rule, said
 
 
 def spelled(value: object) -> list[bytes]:
@@ -59,3 +61,27 @@ def test_a_rule_is_found_by_its_verbs() -> None:
     sought = traces.of_rule(rule())
     assert all(found(sought, raw) for verb in WORDS["verbs"]["completed"] for raw in spelled(said(1, verb=verb)))
     assert not found(sought, spelled(said(1, verb=SHARED))[0])
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "object: https://example.com/courses/lifting",
+        "object: {starts_with: https://example.com/courses/li}",
+        "tagged: {any_of: [safety, onboarding]}",
+        "tagged: {all_of: [onboarding, safety]}",
+        "part_of: https://example.com/programmes/first",
+        "type: course",
+    ],
+)
+def test_a_rule_is_found_by_what_tells_most(when: str) -> None:
+    activities = {
+        "category": [{"id": iri} for iri in (WORDS["tags"]["safety"][1], WORDS["tags"]["onboarding"])],
+        "grouping": [{"id": "https://example.com/programmes/first"}],
+    }
+    fulfils = said(1, thing="courses/lifting", context={"contextActivities": activities})
+    asked = rule(f"when: {{verb: completed, {when}}}")
+    assert Matcher(asked).fulfilled_by(fact(fulfils))
+    assert all(found(traces.of_rule(asked), raw) for raw in spelled(fulfils))
+    other = said(1, thing="books/other", **({"verb": SHARED} if "type" in when else {}))
+    assert not found(traces.of_rule(asked), spelled(other)[0])
