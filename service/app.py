@@ -79,7 +79,7 @@ def _services(settings: Settings, engine: Engine, redis: Redis) -> Services:
         tokens=Tokens(engine, settings.admin_token),
         sources=Sources(engine, settings.admin_token),
         boards=BoardsInForce(engine),
-        metrics=Metrics(engine),
+        metrics=Metrics(engine, redis),
         streams=Streams(settings.threads // SHARE),
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -26,7 +27,7 @@ from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
 
-from service import boards, children, previews, replay, telling
+from service import boards, children, previews, replay, rule_health, telling
 from service.badges import keyring, lists
 from service.badges.documents import SLUG, Issuer
 from service.core.rule import Board
@@ -113,6 +114,7 @@ def work(settings: Settings) -> None:
             partial(sweep, settings, base, redis),
             partial(catch_up, base, redis),
             partial(telling.tell, settings, base),
+            partial(measure_rules, settings, redis),
         )
     ]
     for thread in regulars:
@@ -162,11 +164,15 @@ def drain() -> None:
 def preview(id_: str) -> None:
     """The job: starts the process that makes a preview, and does not wait for it."""
     assert _here is not None, "jobs run in `plaudit worker`"
-    where = {"PLAUDIT_DATABASE_URL": _here.settings.database_url, "PLAUDIT_REDIS_URL": _here.settings.redis_url}
-    process = children.spawn(
-        [sys.executable, "-m", "service.previews", id_], farewell=signal.SIGTERM, environ={**os.environ, **where}
-    )
+    process = _python(_here.settings, "service.previews", id_)
     threading.Thread(target=process.wait, daemon=True).start()  # so that it is no zombie when it has ended
+
+
+def _python(settings: Settings, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """A process of its own that works with the same stores."""
+    where = {"PLAUDIT_DATABASE_URL": settings.database_url, "PLAUDIT_REDIS_URL": settings.redis_url}
+    argv = [sys.executable, "-m", module, *arguments]
+    return children.spawn(argv, farewell=signal.SIGTERM, environ={**os.environ, **where})
 
 
 def drain_once(drain: Drain, engine: Engine, redis: Redis) -> Drained:
@@ -261,6 +267,12 @@ def _sign_lists(settings: Settings, engine: Engine) -> None:
     with engine.begin() as connection:
         issuer = Issuer(SLUG, settings.issuer_name, settings.public_url)
         lists.sign_dirty(connection, lambda _: issuer, settings.secret_key, datetime.now(UTC))
+
+
+def measure_rules(settings: Settings, redis: Redis) -> None:
+    """Has it counted how the rules are doing, when that is due; by a thread of its own, as it may take long."""
+    if rule_health.due(redis, datetime.now(UTC)):
+        _python(settings, "service.rule_health").wait()
 
 
 def catch_up(engine: Engine, redis: Redis) -> None:

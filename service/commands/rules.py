@@ -286,6 +286,22 @@ def preview(path: Path | None, since: datetime | None, retire: str | None, take_
     raise SystemExit(0 if preview_rules(path, folder, retire, day, take_back, as_json) else 1)
 
 
+# --- health -------------------------------------------------------------------------------------------------------
+
+
+@command.command("health")
+@click.option("--days", type=click.IntRange(1, 3660), default=30, help="A rule rests that gave nothing for so long.")
+@_json
+def health_(days: int, as_json: bool) -> None:
+    """Say which rules give and which rest, what refuses, and which statements come that no rule uses.
+
+    Counted from all of history here and now. Exit status 1 if any rule rests.
+    """
+    from service.commands.health import health
+
+    raise SystemExit(0 if health(days, as_json) else 1)
+
+
 # --- explain ------------------------------------------------------------------------------------------------------
 
 

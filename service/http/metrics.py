@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from flask import Blueprint, Response, request
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from service import rule_health
 from service.http.services import services
 from service.store import counts
 
@@ -23,10 +27,11 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class Metrics:
     """The counters of one application, in a registry of their own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, redis: Redis) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.registry.register(FromDatabase(engine))
+        self.registry.register(FromRules(redis))
         self._requests = Counter(
             "plaudit_requests", "Requests answered", ("method", "endpoint", "status"), registry=self.registry
         )
@@ -46,6 +51,46 @@ class Metrics:
             histogram = self._histograms[endpoint] = self._seconds.labels(endpoint)
         counter.inc()
         histogram.observe(seconds)
+
+
+class FromRules(Collector):
+    """How the rules are doing, as a worker counted it last."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    def describe(self) -> Iterator[Metric]:
+        """As below: nothing is asked in advance."""
+        yield from ()
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            found = rule_health.kept(self._redis)
+        except RedisError:
+            return
+        if found is None:
+            return
+        now = datetime.now(UTC)
+        labels = ("rule",)
+        last = GaugeMetricFamily("plaudit_rule_last_award_timestamp_seconds", "Event time of it", labels=labels)
+        rests = GaugeMetricFamily("plaudit_rule_rests", "1 if it has given nothing for 30 days", labels=labels)
+        matches = GaugeMetricFamily("plaudit_rule_matches", "Statements that fulfil its conditions", labels=labels)
+        awards = GaugeMetricFamily("plaudit_rule_awards", "Awards that stand", labels=labels)
+        refused = GaugeMetricFamily("plaudit_rule_refusals", "Matches that gave nothing", labels=("rule", "clause"))
+        for one in found.rules:
+            name = (one.rule,)
+            if one.last_award is not None:
+                last.add_metric(name, one.last_award.timestamp())
+            rests.add_metric(name, one.rests(now))
+            matches.add_metric(name, one.matches)
+            awards.add_metric(name, one.awards)
+            for clause, number in one.refusals.items():
+                refused.add_metric((one.rule, clause), number)
+        yield from (last, rests, matches, awards, refused)
+        unused = sum(kind.statements for kind in found.unused)
+        yield GaugeMetricFamily("plaudit_unused_statements", "Statements that no rule looks at", value=unused)
+        made = found.made.timestamp()
+        yield GaugeMetricFamily("plaudit_rules_counted_timestamp_seconds", "When this was counted", value=made)
 
 
 class FromDatabase(Collector):

@@ -109,6 +109,11 @@ def rules_of(board: Board, versions: Sequence[Version]) -> frozenset[int] | None
     return None
 
 
+def first_applied(connection: Driver) -> dict[int, datetime]:
+    """When the first version of each rule was applied."""
+    return dict(connection.execute("SELECT rule, min(applied) FROM rule_version GROUP BY rule").fetchall())
+
+
 def text_of(connection: Driver, version: Version) -> str:
     """A version of a rule as its author wrote it."""
     row = connection.execute(

@@ -1,0 +1,30 @@
+"""`plaudit rules health` says which rules give and which rest."""
+
+import json
+
+from click.testing import CliRunner
+from sqlalchemy import Engine
+
+from service.cli import plaudit
+from tests.at_work import AtWork
+from tests.written import COURSE, SHARED, said
+
+
+def test_it_tells_what_gives_what_rests_and_what_nobody_looks_at(engine: Engine, environ: dict[str, str]) -> None:
+    here = AtWork(engine)
+    here.apply("{limit: [{points: 10, per: day}]}", "{rule: tried, status: trial}")
+    here.take(said(1), said(2), said(3, "2026-01-03", verb=SHARED))
+    result = CliRunner().invoke(plaudit, ["rules", "health", "--days", "1"], env=environ)
+    last = "the last on 2026-01-01"
+    assert result.output.splitlines() == [
+        "By 3 statements.",
+        f"RESTS (nothing for 1 days) r: 1 awards, {last}; 2 matches of 1 learners",
+        "    1 × limit 10 points per day",
+        f"RESTS (nothing for 1 days) tried (trial, pays nothing): 2 awards, {last}; 2 matches of 1 learners",
+        "No rule looks at:",
+        f"  1 × {SHARED}, {COURSE}, last on 2026-01-03",
+    ]
+    assert result.exit_code == 1
+    patient = CliRunner().invoke(plaudit, ["rules", "health", "--days", "3660", "--json"], env=environ)
+    assert [one["rests"] for one in json.loads(patient.output)["rules"]] == [False, False]
+    assert patient.exit_code == 0
