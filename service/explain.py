@@ -1,8 +1,8 @@
 """Why, and why not: what each of a learner's statements came to by one rule, and which clause decided.
 
 Awards and refusals are folded from the learner's matches, all of them, as the ledger's were. Statements that a
-condition of `when` turned away left no match behind; they are looked for among what came, newest first, a stretch at a
-time, and whoever asks is told how far the look went.
+condition of `when` turned away left no match behind; they are looked for among those that the learner took part in,
+newest first, a stretch at a time, and whoever asks is told how far the look went.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from service.core import evaluate, kinds, reasons, traces, windows
+from service.core import evaluate, kinds, reasons, windows
 from service.core.evaluate import Award
 from service.core.matching import Match, Roles
 from service.core.rule import First, Rule
 from service.core.statement import Fact
 from service.store import history, identity, inbox, ledger, matches, races, rules
 from service.store.engine import Driver
+from service.store.history import Moment
 from service.store.rules import Ruleset, Version
 from service.world import Counting, parts
 
-STRETCH = 50_000
-"""Statements that one look for near misses goes back."""
+STRETCH, AT_ONCE = 5000, 500
+"""Statements of a learner that one look for near misses goes back, and how many are read at once."""
 
 
 class Seen(NamedTuple):
@@ -79,14 +80,14 @@ class Explanation(NamedTuple):
 
 
 class NearMisses(NamedTuple):
-    """Statements that one clause kept from counting, the latest arrival first.
+    """Statements that one clause kept from counting, newest first.
 
-    back_to: everything that came since then has been looked at. before: where the next look begins; None: that was all.
+    back_to: everything from then on has been looked at. before: where the next look begins; None: that was all.
     """
 
     refusals: list[Refused]
     back_to: datetime | None
-    before: int | None
+    before: Moment | None
 
 
 def version_of(ruleset: Ruleset, name: str) -> Version | None:
@@ -180,44 +181,42 @@ def _given(award: Award, version: int | None, seen: dict[UUID, Seen]) -> Given:
 
 
 def near_misses(
-    connection: Driver, learner: int, name: str, limit: int = 50, before: int | None = None
+    connection: Driver, learner: int, name: str, limit: int = 50, before: Moment | None = None
 ) -> NearMisses | None:
-    """Statements with the rule's verb that would count for this learner but for one clause; None: no such rule."""
-    ruleset = rules.in_force(connection)
-    version = version_of(ruleset, name)
+    """Statements with the rule's verb that would count for this learner but for one clause; None: no such rule.
+
+    before: only those before this (event time, statement).
+    """
+    version = version_of(rules.in_force(connection), name)
     if version is None:
         return None
-    stretch = history.naming(connection, _traces(connection, learner), before, STRETCH)
-    people = identity.known(connection, [part.key for part in parts(claimed.fact for _, _, claimed in stretch.found)])
-    near, found = _Near(Counting(version), people, learner, rules.text_of(connection, version)), list[Refused]()
-    for seq, received, claimed in stretch.found:
-        missed = None if claimed.voided else near.miss(claimed.fact)
-        if missed is not None:
-            found.append(missed)
-        if len(found) == limit:
-            return NearMisses(found, received, seq if seq > 1 else None)
-    return NearMisses(found, stretch.back_to, stretch.before)
-
-
-def _traces(connection: Driver, learner: int) -> list[bytes] | None:
-    """What statements that name this learner hold one of; None where no identifier can be found by its bytes."""
-    found: list[bytes] = []
-    for key, mbox in identity.keys(connection, learner):
-        of_key = traces.of_person(key, mbox)
-        if of_key is None:
-            return None
-        found += of_key
-    return list(dict.fromkeys(found))
+    near, found = _Near(Counting(version), learner, rules.text_of(connection, version)), list[Refused]()
+    for _ in range(STRETCH // AT_ONCE):
+        moments = history.of_learner(connection, learner, before, AT_ONCE)
+        facts = {fact.id: fact for fact in history.facts(connection, [statement for _, statement in moments])}
+        near.known = identity.known(connection, [part.key for part in parts(facts.values())])
+        for before in moments:
+            missed = near.miss(facts[before[1]]) if before[1] in facts else None
+            if missed is not None:
+                found.append(missed)
+            if len(found) == limit:
+                return NearMisses(found, before[0], before)
+        if len(moments) < AT_ONCE:
+            return NearMisses(found, before and before[0], None)
+    return NearMisses(found, before and before[0], before)
 
 
 class _Near:
     """A rule that looks for what nearly counted for one learner."""
 
-    def __init__(self, counting: Counting, people: Mapping[str, int], learner: int, text: str) -> None:
+    def __init__(self, counting: Counting, learner: int, text: str) -> None:
         self.matcher = counting.matcher
-        self.learner = people.__getitem__
         self.whose = learner
         self.clauses = reasons.written(text)
+        self.known: Mapping[str, int] = {}
+
+    def learner(self, key: str) -> int:
+        return self.known[key]
 
     def zone(self, learner: int) -> ZoneInfo:
         raise AssertionError("nothing here depends on days")

@@ -22,10 +22,10 @@ from sqlalchemy import Engine
 from service import boards
 from service.core import evaluate
 from service.core.matching import Index, Roles
-from service.core.rule import Text
+from service.core.rule import First, Text
 from service.core.statement import Fact
 from service.settings import settings
-from service.store import history, identity, inbox, matches, rules
+from service.store import history, identity, inbox, matches, races, rules
 from service.store.engine import Driver, driver, snapshot
 from service.store.engine import engine as connected
 from service.world import Counting, People, World, parts, world
@@ -153,10 +153,15 @@ class _Counts:
         """One rule: its matches folded again, group by group."""
         rule, version = counting.rule, counting.version
         refusals = Counter({clause: n for (number, clause), n in self.excepted.items() if number == version.number})
+        among = (
+            races.first(self.connection, version.number, rule.kind.learners) if isinstance(rule.kind, First) else None
+        )
         made, learners, awards = 0, 0, 0
         last_match, last_award = list[datetime](), list[datetime]()
         for (_, learner), own in matches.grouped(self.connection, [version.number]):
             step = evaluate.fold(counting.setting(counting.matcher.zone(self.people, learner)), own)
+            if among is not None and learner not in among:
+                step = evaluate.outrun(rule, step)
             made, learners, awards = made + len(own), learners + 1, awards + len(step.awards)
             last_match.append(own[-1].happened)
             last_award += [max(award.happened for award in step.awards)] if step.awards else []

@@ -440,7 +440,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_statement")),
     )
     op.create_index("ix_statement_received", "statement", ["received"], unique=False, postgresql_using="brin")
-    op.create_index("ix_statement_seq", "statement", ["seq"], unique=False, postgresql_using="brin")
     op.create_table(
         "status_list",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
@@ -655,7 +654,6 @@ def downgrade() -> None:
     op.drop_table("purse")
     op.drop_table("status_list")
     op.drop_index("ix_statement_received", table_name="statement", postgresql_using="brin")
-    op.drop_index("ix_statement_seq", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
     op.drop_table("source_secret")
     op.drop_table("source")

@@ -100,7 +100,7 @@ def _lines(who: Profile, found: Explanation, missed: NearMisses) -> Iterator[str
         yield "Nearly counted:"
         yield from map(_line, missed.refusals)
     if missed.before is not None and missed.back_to is not None:
-        yield f"What came before {_when(missed.back_to)} was not searched for statements that nearly counted."
+        yield f"What happened before {_when(missed.back_to)} was not searched for what nearly counted."
 
 
 def _doubts(found: Explanation) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from flask import Response, jsonify, request
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from service.explain import Explanation, Given, NearMisses, Refused, explain, near_misses
 from service.http.auth import requires
@@ -17,9 +18,11 @@ from service.http.resources import LARGEST, PAGE, Blueprint, in_words
 from service.http.services import services
 from service.store import profiles
 from service.store.engine import driver, snapshot
+from service.store.history import Moment
 
 blueprint = Blueprint("explain", __name__, url_prefix="/api/v1/learners", description="Why, and why not")
 ONE = f"/<int(max={LARGEST}):learner>/explain"
+BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 LINK = {"Link": {"description": "RFC 8288: rel=next", "schema": {"type": "string"}}}
 
 
@@ -88,17 +91,30 @@ class ExplanationOf(Schema):
 
 
 class Missed(Schema):
-    """Statements with the rule's verb that one condition kept from counting, the latest arrival first."""
+    """Statements with the rule's verb that one condition kept from counting, newest first."""
 
     near_misses = fields.List(fields.Nested(RefusedStatement), required=True)
     back_to = fields.AwareDateTime(
-        required=True, allow_none=True, metadata={"description": "what came since then was looked at"}
+        required=True, allow_none=True, metadata={"description": "what happened since then was looked at"}
     )
     next = fields.String(
         required=True,
         allow_none=True,
         metadata={"description": "the cursor that looks further back; null: that is all"},
     )
+
+
+def _moment(text: Any) -> Moment:
+    """A cursor as an event time and a statement."""
+    microseconds, _, statement = str(text).partition("-")
+    try:
+        return BEGINNING + timedelta(microseconds=int(microseconds)), UUID(statement)
+    except (ValueError, OverflowError):
+        raise ValidationError("Write the cursor as `next` has it.") from None
+
+
+def _cursor(moment: Moment) -> str:
+    return f"{(moment[0] - BEGINNING) // timedelta(microseconds=1)}-{moment[1].hex}"
 
 
 class Asked(Schema):
@@ -117,7 +133,7 @@ class AskedPage(Asked):
 class AskedFurther(Asked):
     """Which rule, and where to go on."""
 
-    cursor = fields.Integer(load_default=None, validate=validate.Range(1, LARGEST))
+    cursor = fields.Function(deserialize=_moment, metadata={"type": "string"})
 
 
 @blueprint.route(ONE)
@@ -147,16 +163,16 @@ def get(page: Mapping[str, Any], learner: int) -> Response:
 def get_near_misses(page: Mapping[str, Any], learner: int) -> Response:
     """Statements that nearly counted: with the rule's verb, turned away by one condition
 
-    Each request looks at a stretch of what came, newest first, and says how far back it went; `next` looks further.
-    A page may be empty and still have a next one.
+    Each request looks at a stretch of what the learner took part in, newest first, and says how far back it went;
+    `next` looks further. A page may be empty and still have a next one.
     """
     name, limit = page["rule"], page["limit"]
     with snapshot(services().engine) as connection:
         _known(connection, learner)
-        found = near_misses(driver(connection), learner, name, limit, page["cursor"]) or _no_rule(name)
+        found = near_misses(driver(connection), learner, name, limit, page.get("cursor")) or _no_rule(name)
     response = jsonify(Missed().dump(_missed(found)))
     if found.before is not None:
-        _next(response, {"rule": name, "limit": limit, "cursor": found.before})
+        _next(response, {"rule": name, "limit": limit, "cursor": _cursor(found.before)})
     return response
 
 
@@ -212,5 +228,5 @@ def _missed(found: NearMisses) -> dict[str, Any]:
     return {
         "near_misses": [_refused(one) for one in found.refusals],
         "back_to": found.back_to,
-        "next": None if found.before is None else str(found.before),
+        "next": None if found.before is None else _cursor(found.before),
     }

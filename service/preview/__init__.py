@@ -115,7 +115,8 @@ class _Preview:
         if change.after is None:
             return {} if change.wanted.takes_back else have
         since, given = change.wanted.since, Counter[Line]()
-        awards = self._fold(group, own).awards if among is None or group[1] in among else ()
+        pays = self.here.counting[group[0]].pays and (among is None or group[1] in among)
+        awards = self._fold(group, own).awards if pays else ()
         for one in awards:
             given.update({Line(one.key, one.happened, unit): amount for unit, amount in one.amounts.items()})
         return {line: amount for line, amount in have.items() if since and line.happened < since} | given

@@ -104,34 +104,21 @@ def learners_of_rule(connection: Driver, rule: int, after: int, limit: int) -> l
     return [learner for (learner,) in cursor]
 
 
-class Stretch(NamedTuple):
-    """Some of the statements that came, newest first: (number, when it was received, statement).
-
-    back_to: when the first of all that were looked at was received. before: where the next stretch begins.
-    """
-
-    found: list[tuple[int, datetime, Claimed]]
-    back_to: datetime | None
-    before: int | None
+Moment = tuple[datetime, UUID]
+"""(event time, statement): where a statement stands among others."""
 
 
-def naming(connection: Driver, traces: Sequence[bytes] | None, before: int | None, size: int) -> Stretch:
-    """Of the `size` statements before number `before` (None: the newest), those that hold one of these traces.
-
-    traces: None for all of them. Statements that wait to be evaluated are left out.
-    """
-    top = _next_number(connection) if before is None else before
-    bottom = max(top - size, 1)
-    row = connection.execute("SELECT min(received) FROM statement WHERE seq >= %b AND seq < %b", [bottom, top])
-    back_to = row.fetchone()
+def of_learner(connection: Driver, learner: int, before: Moment | None, limit: int) -> list[Moment]:
+    """The statements that a learner took part in, in whatever role, the newest first; before: those before this one."""
     cursor = connection.execute(
-        f"SELECT s.seq, {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608 - constants
-        f"WHERE s.seq >= %b AND s.seq < %b AND {EVALUATED} AND ({_held(traces)}) ORDER BY s.seq DESC",
-        [bottom, top, *(traces or ())],
+        "SELECT DISTINCT happened, statement FROM part "
+        "WHERE learner IN (SELECT id FROM learner WHERE id = %b OR merged_into = %b) "
+        "AND (%b::timestamptz IS NULL OR (happened, statement) < (%b::timestamptz, %b::uuid)) "
+        "ORDER BY happened DESC, statement DESC LIMIT %b",
+        [learner, learner, *[before and before[0]] * 2, before and before[1], limit],
         binary=True,
     )
-    found = [(seq, columns[3], claimed(*columns)) for seq, *columns in cursor]
-    return Stretch(found, back_to[0] if back_to else None, bottom if bottom > 1 else None)
+    return cursor.fetchall()
 
 
 def _held(traces: Sequence[bytes] | None) -> str:

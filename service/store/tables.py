@@ -110,7 +110,6 @@ statement = Table(
     ),
     Column("digest", LargeBinary, comment="where raw is not what came: its fingerprint, or nothing after erasure"),
     Index("ix_statement_received", "received", postgresql_using="brin"),
-    Index("ix_statement_seq", "seq", postgresql_using="brin"),
 )
 
 inbox = Table(

@@ -71,3 +71,9 @@ def test_what_cannot_be_explained_is_a_problem(reader: Caller, ann: str, which: 
     assert unknown.get_json()["errors"] == [{"path": "?rule", "message": 'No rule "other" is in force.'}]
     assert reader(f"/api/v1/learners/4711/{which}?rule=r").status_code == 404
     assert reader(f"{ann}/{which}").get_json()["errors"][0]["path"] == "?rule"
+
+
+@pytest.mark.parametrize("wrong", ["x", "1", "1-x", f"{10**30}-{'0' * 32}", ""])
+def test_a_cursor_that_is_none_is_400(reader: Caller, ann: str, wrong: str) -> None:
+    response = reader(f"{ann}/explain/near-misses?rule=r&cursor={wrong}")
+    assert (response.status_code, response.get_json()["errors"][0]["path"]) == (400, "?cursor")

@@ -201,6 +201,14 @@ def test_drafts_and_trials_are_shown_as_if_they_paid(here: AtWork) -> None:
     assert report.gained == {"points": 20}
 
 
+def test_a_live_rule_that_goes_on_trial_pays_nothing_any_more(here: AtWork) -> None:
+    here.apply("{}", *BOARDS)
+    here.take(said(1))
+    report = foreseen(here, Wanted(rule("{status: trial}")))
+    assert not report.rules[0].as_if_live
+    assert report.lost == {"points": -10}
+
+
 def test_a_badge_that_loses_its_ground_says_what_becomes_of_it(here: AtWork) -> None:
     counted = "{{count: {{reach: {}}}, give: {{badge: keen}}, if_undone: {}}}"
     here.apply(counted.format(1, "ask"), *BOARDS)
