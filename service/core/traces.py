@@ -23,6 +23,25 @@ def trace(text: str) -> bytes | None:
     return found.encode() if found is not None else None
 
 
+def of_person(key: str, mbox: str | None) -> list[bytes] | None:
+    """What a statement that names somebody by this identifier key holds one of; None: it may hold anything.
+
+    mbox: the address where it is known. Domains are compared in lower case, so only what is before the `@` is sought.
+    """
+    kind, _, value = key.partition(":")
+    if kind == "sha1":
+        found = [
+            value.encode(),
+            value.upper().encode(),
+            trace(mbox.rpartition("@")[0] + "@") if mbox else value.encode(),
+        ]
+    else:
+        found = [trace(value.partition(" ")[2] if kind == "account" else value)]
+    if kind == "long" or None in found:
+        return None
+    return [*dict.fromkeys(one for one in found if one), ESCAPED]
+
+
 def of_rule(rule: Rule) -> list[bytes] | None:
     """What a statement that fulfils this rule holds one of; None: it may hold anything."""
     found = [_of_conditions(when) for when in filed_by(rule)]

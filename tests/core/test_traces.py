@@ -2,11 +2,15 @@
 
 import json
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.core import traces
 from service.core.matching import Matcher
-from tests.written import SHARED, WORDS, fact, rule, said
+from service.core.statement import Agent, identifier
+from tests.written import SHARED, WORDS, agent, fact, rule, said
 
 
 def spelled(value: object) -> list[bytes]:
@@ -23,6 +27,34 @@ def found(sought: list[bytes] | None, raw: bytes) -> bool:
 def test_a_trace_is_the_longest_run_that_no_writer_escapes() -> None:
     assert traces.trace("http://example.com/verbs/completed") == b"example.com"
     assert traces.trace("/") is None
+
+
+texts = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=12)
+
+
+@given(st.builds(lambda local: f"mailto:{local}@Example.COM", texts), st.booleans())
+def test_whoever_has_an_address_is_found_however_it_is_written(mbox: str, known: bool) -> None:
+    key = identifier(Agent(mbox=mbox)) or ""
+    other_domain = mbox.replace("Example.COM", "example.com")
+    if known:
+        assert all(found(traces.of_person(key, mbox[7:]), raw) for raw in spelled({"actor": {"mbox": other_domain}}))
+    hashed = key.removeprefix("sha1:")
+    for spelling in (hashed, hashed.upper()):
+        assert found(
+            traces.of_person(key, mbox[7:] if known else None), json.dumps({"mbox_sha1sum": spelling}).encode()
+        )
+
+
+@given(texts, texts)
+def test_whoever_has_an_account_is_found_however_it_is_written(home: str, name: str) -> None:
+    account = {"homePage": f"https://{home}", "name": name}
+    key = identifier(msgspec.convert({"account": account}, Agent)) or ""
+    assert all(found(traces.of_person(key, None), raw) for raw in spelled({"actor": {"account": account}}))
+
+
+def test_somebody_else_is_not_found() -> None:
+    key = identifier(Agent(mbox=agent("ann")["mbox"])) or ""
+    assert not found(traces.of_person(key, "ann@example.com"), spelled(said(1, who="bob"))[0])
 
 
 def test_a_rule_is_found_by_its_verbs() -> None:
