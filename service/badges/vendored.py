@@ -33,6 +33,43 @@ CONTEXTS = {
         "contexts/ob-v3p0-extensions.json",
         "87c06c81bc2317663bf288d740d94fddd2818c4342b186270ff6371dfaa63f93",
     ),
+    # What other issuers sign by, for checking.
+    "https://www.w3.org/2018/credentials/v1": (
+        "contexts/credentials-v1.json",
+        "ab4ddd9a531758807a79a5b450510d61ae8d147eab966cc9a200c07095b0cdcc",
+    ),
+    "https://purl.imsglobal.org/spec/ob/v3p0/context.json": (
+        "contexts/ob-v3p0-context.json",
+        "b077fa134d909d92c1dcd1c153f2af1b244aeb415967fdc1467d7fc5dd48ac10",
+    ),
+    "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.1.json": (
+        "contexts/ob-v3p0-context-3.0.1.json",
+        "5f3d9dd6288ef437ff8286cf95ffbff609c748a66f24a1e9450c45ca64be1571",
+    ),
+    "https://purl.imsglobal.org/spec/ob/v3p0/context-3.0.2.json": (
+        "contexts/ob-v3p0-context-3.0.2.json",
+        "00666ad080ba407687ed1846b7f5e7495f5019042b202a727de47c48a1755c53",
+    ),
+    "https://w3id.org/security/data-integrity/v1": (
+        "contexts/data-integrity-v1.json",
+        "b5d829bd09aa7c42abc6efa0c8ed7635313b5487f37ccfce3ecd149ca9418554",
+    ),
+    "https://w3id.org/security/data-integrity/v2": (
+        "contexts/data-integrity-v2.json",
+        "67f21e6e33a6c14e5ccfd2fc7865f7474fb71a04af7e94136cb399dfac8ae8f4",
+    ),
+    "https://w3id.org/security/suites/ed25519-2020/v1": (
+        "contexts/ed25519-2020-v1.json",
+        "b9e1ab971fd8bf2c7553e0c4a9438e0b9450afde1ea1ca5b2492368b9f549588",
+    ),
+    "https://w3id.org/vc/status-list/2021/v1": (
+        "contexts/status-list-2021-v1.json",
+        "fbed35e8a8f01448db4c2db7fa37496f71588aa9cf1e64f71a50fe58677f1c53",
+    ),
+    "https://www.w3.org/ns/credentials/status/v1": (
+        "contexts/bitstring-status-list-v1.json",
+        "fda5add353231e6a6884a46b12e6c75464281900cb348284d9c360f62381d9f7",
+    ),
 }
 STRICT_SCHEMA = (
     "schemas/achievementcredential.strict.json",

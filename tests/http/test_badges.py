@@ -19,7 +19,7 @@ from service.badges import baking, verification
 from service.settings import Settings
 from service.store import badges
 from service.store.achievements import digest_of
-from service.store.tables import achievement_version, badge_award, claim_link, token
+from service.store.tables import achievement_version, badge_award, claim_link, learner, token
 from service.store.tokens import digest
 from tests.badges import stored
 from tests.badges.stored import ISSUER, NOW, change
@@ -145,7 +145,6 @@ def test_a_link_is_made_for_the_learner_and_the_admin_only(
 def test_a_learners_token_learns_nothing_of_another_learners_award(
     client: FlaskClient, engine: Engine, award: UUID
 ) -> None:
-    from service.store.tables import learner
 
     with engine.begin() as connection:
         bob = connection.execute(insert(learner).values(name="Bob").returning(learner.c.id)).scalar_one()
