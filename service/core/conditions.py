@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from service.core import scalars
+from service.core import paths, scalars
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
+from service.core.paths import Path
 from service.core.places import Items, Node, Pairs, Scalar, shown
-from service.core.rule import Among, Answers, Carries, Condition, Measures, Names, Same
+from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present, Same
 from service.core.scalars import TRUTH, text
 from service.core.statement import Account, Agent, identifier
 from service.core.vocabulary import Section, is_iri
@@ -125,6 +126,70 @@ SCALED = scalars.number(
     -1, 1, "a number from -1 to 1", "0.8", "A scaled score of 80 % is 0.8; for points use raw_score."
 )
 RAW = scalars.number(-1e12, 1e12, "a number", "75")
+_SECONDS = _converted(scalars.LENGTH, lambda duration: float(duration.seconds))
+_CHARACTERS = _measures("response", _converted(scalars.whole(0, 1_000_000, 50), float))
+_RESPONSE: Form[Measures] = mapping(
+    '"response"',
+    "{length: {at_least: 50}}",
+    {"length": Key(_CHARACTERS, "how many characters it has, without blanks around it", required=True)},
+    lambda found: found["length"],
+)
+
+
+# --- by path ------------------------------------------------------------------------------------------------------
+
+
+def _plain(node: Scalar) -> Any:
+    return scalars.typed(node)
+
+
+_PATH: Form[Path] = scalars.scalar(
+    "a path of keys with dots between them",
+    "result.extensions.'https://example.com/level'",
+    {"type": "string", "minLength": 1},
+    lambda node: paths.parsed(node.text),
+    "A key with dots in it stands in single quotes; [*] is every item of a list.",
+)
+_PLAIN: Form[Any] = scalars.scalar(
+    "text, a number, true or false", "3", {"type": ["string", "number", "boolean"]}, _plain
+)
+_BOUND = scalars.number(-1e15, 1e15, "a number", "3")
+VALUE: Table = {
+    "path": Key(_PATH, "where it is in the statement; of several values one is enough", required=True),
+    "is": Key(_PLAIN, "exactly this"),
+    "any_of": Key(list_of(_PLAIN, example="[3, 4]"), "one of these"),
+    "at_least": Key(_BOUND, "this or more"),
+    "more_than": Key(_BOUND, "more than this"),
+    "at_most": Key(_BOUND, "this or less"),
+    "less_than": Key(_BOUND, "less than this"),
+    "present": Key(TRUTH, "whether anything is there at all"),
+}
+
+
+def _check_value(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    _bounds(reading, node, found)
+    asked = [key for key, _ in node.pairs if key.text in VALUE and key.text != "path"]
+    if not asked and "path" in found:
+        reading.error(node, "This does not say what is wanted there: add present: true, is: …, any_of: … or a bound.")
+    if "present" in found and len(asked) > 1:
+        reading.error(node.key("present") or node, '"present" stands alone beside "path": keep one of them.')
+    if "is" in found and "any_of" in found:
+        reading.error(node.key("any_of") or node, '"is" says it already: add its value to "any_of" and take "is" out.')
+
+
+def _make_value(found: dict[str, Any]) -> Holds:
+    any_of = (found.pop("is"),) if "is" in found else found.pop("any_of", ())
+    return Holds(any_of=any_of, **found)
+
+
+_VALUE = mapping(
+    '"value"',
+    "{path: result.extensions.'https://example.com/level', at_least: 3}",
+    VALUE,
+    _make_value,
+    _check_value,
+)
+_USAGE = scalars.iri("http://adlnet.gov/expapi/attachments/signature")
 
 
 # --- people -------------------------------------------------------------------------------------------------------
@@ -202,8 +267,24 @@ def _value(words: str, example: str) -> Form[str]:
     def parse(node: Scalar) -> str | None:
         return node.text if node.text.strip() and node.text not in ("present", "absent") else None
 
-    hint = "Whether it is there at all cannot be tested yet."
+    hint = "To ask whether it is there at all, write present or absent alone."
     return scalars.scalar(words, example, {"type": "string", "not": {"enum": ["present", "absent"]}}, parse, hint)
+
+
+def _there(key: Any, form: Form[Any]) -> Form[Any]:
+    """`present`, `absent`, or what this form says."""
+    words: Form[Present] = Form(
+        f"present, absent, or {form.words}",
+        "present",
+        {"enum": ["present", "absent"]},
+        lambda _reading, node, _name: Present(key, isinstance(node, Scalar) and node.text == "present"),
+    )
+
+    def choose(node: Node) -> Form[Any]:
+        return words if isinstance(node, Scalar) and node.text in ("present", "absent") else form
+
+    chosen = either(words.words, form.example, choose, words, form)
+    return Form(chosen.words, chosen.example, chosen.schema, chosen.read, form.table)
 
 
 def _words(word: Form[str]) -> Form[tuple[str, ...]]:
@@ -239,16 +320,30 @@ WHEN: Table = {
     "instructor": Key(_names("instructor"), "who taught: context.instructor"),
     "team": Key(_names("team"), "who took part together: context.team"),
     "platform": Key(
-        _among("platform", _words(_value("the name of a platform", "Moodle"))), "context.platform, exactly as sent"
+        _there("platform", _among("platform", _words(_value("the name of a platform", "Moodle")))),
+        "context.platform, exactly as sent",
     ),
-    "language": Key(_among("language", _words(_value("a language tag", "en-GB"))), "context.language, exactly as sent"),
+    "language": Key(
+        _there("language", _among("language", _words(_value("a language tag", "en-GB")))),
+        "context.language, exactly as sent",
+    ),
     "registration": Key(
-        _among("registration", _words(_value("a registration", "ec531277-b57b-4c15-8d91-d292c5b2b8f7"))),
+        _there(
+            "registration",
+            _among("registration", _words(_value("a registration", "ec531277-b57b-4c15-8d91-d292c5b2b8f7"))),
+        ),
         "context.registration",
     ),
+    "attachments": Key(
+        _there("attachments", _converted(list_of(_USAGE, or_one=True), lambda some: Carries("attachments", some))),
+        "usageType among the attachments",
+    ),
+    "duration": Key(_measures("duration", _SECONDS), "result.duration; a missing one never matches"),
+    "response": Key(_there("response", _RESPONSE), "result.response, and how many characters it has"),
+    "value": Key(_VALUE, "anything else of the statement, by its path"),
     "source": Key(_among("source", _words(text("the name of a source", "lms"))), "which source pushed the statement"),
     "capture": Key(_among("capture", _words(scalars.one_of(*CAPTURES))), "how the source came to know it"),
-    **dict.fromkeys(("duration", "response", "attachments", "template", "value"), LATER),
+    "template": LATER,
     **dict.fromkeys(("same", "swapped"), Key(text(), "", refused='belongs in "unless": move it there.')),
 }
 """The conditions of `when`."""

@@ -11,7 +11,7 @@ from service.core.places import Node, Pairs, Scalar, shown
 from service.core.rule import Board
 from service.core.rule_document import CURRENCY
 from service.core.scalars import TIME_ZONE
-from service.core.vocabulary import SECTIONS, Section, Word, is_iri, is_word
+from service.core.vocabulary import SECTIONS, Section, Word, is_word
 
 # --- board --------------------------------------------------------------------------------------------------------
 
@@ -87,13 +87,7 @@ BOARD_FORM = mapping("a board", "{}", BOARD, _make_board)
 Definition = tuple[Section, str, Word]
 
 
-def _iri(node: Scalar) -> str | None:
-    return node.text if is_iri(node.text) else None
-
-
-IRI = scalars.scalar(
-    "an IRI", "http://adlnet.gov/expapi/verbs/completed", {"type": "string", "pattern": "^[^:]+:.+"}, _iri
-)
+IRI = scalars.iri("http://adlnet.gov/expapi/verbs/completed")
 _IRIS = list_of(IRI, or_one=True)
 
 

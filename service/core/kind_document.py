@@ -12,7 +12,7 @@ from service.core.forms import Form, Key, Reading, Table, either, expected, list
 from service.core.needs_form import NEEDS_FORM
 from service.core.places import Items, Node, Pairs, Scalar
 from service.core.rule import Best, Count, Duration, Each, First, Forgive, Steps, Streak, Sum
-from service.core.scalars import DURATION, TRUTH
+from service.core.scalars import DURATION, LENGTH, TRUTH
 
 LONGEST_COUNT = 10_000
 PERIODS = ("day", "week", "month", "quarter", "year", "ever")
@@ -100,19 +100,12 @@ def _windowed(make: Callable[..., Any]) -> Callable[[dict[str, Any]], Any]:
 
 
 LARGEST_SUM = 1e9
-_LENGTH = scalars.scalar(
-    "a whole number of seconds, minutes, hours, days or weeks",
-    "10 hours",
-    {"type": "string", "pattern": "^[0-9]+ (second|minute|hour|day|week)s?$"},
-    scalars.length,
-    "Months and years are not always of the same length.",
-)
 _TOTAL = scalars.number(1e-6, LARGEST_SUM, "a number above zero", "300")
 _REACH = either(
     "a number, or a length of time for durations",
     "10 hours",
-    lambda node: _LENGTH if isinstance(node, Scalar) and " " in node.text else _TOTAL,
-    _LENGTH,
+    lambda node: LENGTH if isinstance(node, Scalar) and " " in node.text else _TOTAL,
+    LENGTH,
     _TOTAL,
 )
 
@@ -121,7 +114,7 @@ def _check_sum(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     of, reach = found.get("of"), found.get("reach")
     if of is None or reach is None or isinstance(reach, Duration) == (of == "duration"):
         return
-    form = _LENGTH if of == "duration" else _TOTAL
+    form = LENGTH if of == "duration" else _TOTAL
     reading.error(
         node.get("reach") or node, f"A sum of {of} reaches {form.words}: write one, like reach: {form.example}."
     )

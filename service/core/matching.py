@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from service.core import durations, windows
+from service.core import durations, paths, windows
 from service.core import rule as rules
 from service.core.rule import Condition, Role, Rule
 from service.core.statement import Activity, Fact, Score, Statement, identifier, members
@@ -120,7 +120,33 @@ def _as_list(activities: Activity | tuple[Activity, ...]) -> tuple[Activity, ...
 LISTS: dict[str, Callable[[Statement], tuple[str, ...]]] = {
     "tagged": lambda s: activity_ids(s, "category"),
     "part_of": lambda s: activity_ids(s, "parent", "grouping"),
+    "attachments": lambda s: usage_types(s),
 }
+
+
+def usage_types(statement: Statement) -> tuple[str, ...]:
+    """What the attachments of a statement are for (Data 2.4.11)."""
+    found = statement.attachments if isinstance(statement.attachments, list) else ()
+    types = (attachment.get("usageType") for attachment in found if isinstance(attachment, dict))
+    return tuple(type_ for type_ in types if isinstance(type_, str))
+
+
+def response(fact: Fact) -> str | None:
+    """What was answered or written, without the blanks around it; None if that is nothing."""
+    said = fact.statement.result.response if fact.statement.result else None
+    return (said.strip() or None) if isinstance(said, str) else None
+
+
+NUMBERS: dict[str, Callable[[Fact], float | Decimal | None]] = {
+    "score": lambda f: score(f).scaled,
+    "raw_score": lambda f: score(f).raw,
+    "duration": lambda f: durations.seconds(f.statement.result.duration) if f.statement.result else None,
+    "response": lambda f: len(response(f) or "") or None,
+}
+
+
+def score(fact: Fact) -> Score:
+    return (fact.statement.result and fact.statement.result.score) or Score()
 
 
 def _among(condition: rules.Among) -> Predicate:
@@ -147,21 +173,45 @@ def _carries(condition: rules.Carries) -> Predicate:
 
 
 def _measures(condition: rules.Measures) -> Predicate:
-    name = {"score": "scaled", "raw_score": "raw"}[condition.key]
-    low, above, high, below = condition.at_least, condition.more_than, condition.at_most, condition.less_than
+    number, within = NUMBERS[condition.key], _bounds(condition)
 
     def holds(fact: Fact) -> bool:
-        result = fact.statement.result
-        value = getattr(result.score, name) if result and result.score else None
-        return (
-            value is not None
-            and (low is None or value >= low)
-            and (above is None or value > above)
-            and (high is None or value <= high)
-            and (below is None or value < below)
-        )
+        value = number(fact)
+        return value is not None and within(value)
 
     return holds
+
+
+def _bounds(condition: rules.Measures | rules.Holds) -> Callable[[float | Decimal], bool]:
+    low, above, high, below = condition.at_least, condition.more_than, condition.at_most, condition.less_than
+    return lambda value: (
+        (low is None or value >= low)
+        and (above is None or value > above)
+        and (high is None or value <= high)
+        and (below is None or value < below)
+    )
+
+
+def _present(condition: rules.Present) -> Predicate:
+    there = {"attachments": lambda fact: bool(usage_types(fact.statement)), "response": response}
+    found: Callable[[Fact], Any] = there.get(condition.key) or TEXTS[condition.key]
+    return lambda fact: bool(found(fact)) is condition.present
+
+
+def _holds(condition: rules.Holds) -> Predicate:
+    """A text, a number, true or false at a path; `true` is no 1 and `"1"` is no 1."""
+    within, among = _bounds(condition), {(isinstance(one, bool), one) for one in condition.any_of}
+    bounded = any(getattr(condition, bound) is not None for bound in ("at_least", "more_than", "at_most", "less_than"))
+
+    def fits(value: Any) -> bool:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if among and (isinstance(value, (dict, list)) or (isinstance(value, bool), value) not in among):
+            return False
+        return not bounded or (number and within(value))
+
+    return lambda fact: (
+        any(fits(value) for value in paths.find(paths.document(fact.raw), condition.path)) is condition.present
+    )
 
 
 def _answers(condition: rules.Answers) -> Predicate:
@@ -182,6 +232,8 @@ PREDICATES: dict[type[Condition], Callable[..., Predicate]] = {
     rules.Measures: _measures,
     rules.Answers: _answers,
     rules.Names: _names,
+    rules.Present: _present,
+    rules.Holds: _holds,
 }
 
 
@@ -197,13 +249,9 @@ def _amount(number: object, largest: Decimal) -> Decimal | None:
     return found if found is not None and abs(found) <= largest else None
 
 
-def _score(fact: Fact) -> Score:
-    return (fact.statement.result and fact.statement.result.score) or Score()
-
-
 AMOUNTS: dict[str, Callable[[Fact], Decimal | None]] = {
-    "score": lambda f: _amount(_score(f).scaled, Decimal(1)),
-    "raw_score": lambda f: _amount(_score(f).raw, LARGEST),
+    "score": lambda f: _amount(score(f).scaled, Decimal(1)),
+    "raw_score": lambda f: _amount(score(f).raw, LARGEST),
     "duration": lambda f: _amount(durations.seconds(f.statement.result and f.statement.result.duration), LARGEST),
 }
 """What `sum` adds and `best` compares; a duration in seconds."""
@@ -220,7 +268,8 @@ class Matcher:
         self.when = tuple(PREDICATES[type(condition)](condition) for condition in rule.when)
         self.unless = tuple(_Exception(conditions) for conditions in rule.unless)
         self.from_each = tuple(limit.from_each for limit in rule.limits if limit.from_each)
-        self.different = getattr(rule.kind, "different", None) or getattr(rule.kind, "per", None)
+        self.different = getattr(rule.kind, "different", None)
+        self.per = TEXTS.get(getattr(rule.kind, "per", ""))
         self.amount = AMOUNTS.get(getattr(rule.kind, "of", ""))
         self.settle = getattr(rule.kind, "settle", None)
         self.steps = tuple(
@@ -246,7 +295,10 @@ class Matcher:
     def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
         """The match of a statement that fulfils the rule, for one recipient."""
         once = _digest([_value(name, fact, cast, self.rule.to, learner, zone) for name in self.rule.once_per])
-        different = self.different and _brief(_value(self.different, fact, cast, self.rule.to, learner, zone))
+        if self.per:
+            different = _brief(self.per(fact))
+        else:
+            different = self.different and _brief(_value(self.different, fact, cast, self.rule.to, learner, zone))
         counterparts = tuple(
             _brief(_value(role, fact, cast, self.rule.to, learner, zone)) or "" for role in self.from_each
         )

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from service.core import strict
-from service.core.matching import LISTS, ROLES, TEXTS, Matcher
+from service.core import paths, strict
+from service.core.matching import LISTS, NUMBERS, ROLES, TEXTS, Matcher
 from service.core.places import Items, Node, Pairs, Scalar, listed, shown
-from service.core.rule import Among, Answers, Carries, Condition, Measures, Names
+from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present
 from service.core.statement import Fact
 
 LONGEST = 120
@@ -80,10 +80,18 @@ def _list(condition: Carries, fact: Fact) -> str:
 
 
 def _number(condition: Measures, fact: Fact) -> str:
-    result = fact.statement.result
-    score = result.score if result else None
-    value = getattr(score, {"score": "scaled", "raw_score": "raw"}.get(condition.key, ""), None)
-    return "none" if value is None else f"{value:g}"
+    value = NUMBERS[condition.key](fact)
+    unit = {"duration": " seconds", "response": " characters"}.get(condition.key, "")
+    return "none" if value is None else f"{value:g}{unit}"
+
+
+def _presence(condition: Present, fact: Fact) -> str:
+    return "none" if condition.present else "one"
+
+
+def _at_path(condition: Holds, fact: Fact) -> str:
+    found = paths.find(paths.document(fact.raw), condition.path)
+    return listed([str(one) for one in found[:3]], "and") if found else "none"
 
 
 def _answer(condition: Answers, fact: Fact) -> str:
@@ -101,4 +109,6 @@ _INSTEAD: dict[type, Callable[..., str]] = {
     Measures: _number,
     Answers: _answer,
     Names: _named,
+    Present: _presence,
+    Holds: _at_path,
 }

@@ -26,6 +26,7 @@ from service.core.language import KINDS
 TABLES: Mapping[str, Table] = {
     "rule": rule_document.RULE,
     "when": conditions.WHEN,
+    "value": conditions.VALUE,
     "unless": {"same": conditions.UNLESS["same"]},
     "count": kind_document.COUNT,
     "sum": kind_document.SUM,

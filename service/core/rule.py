@@ -52,21 +52,31 @@ class Among(Struct, frozen=True, tag="among"):
     starts_with: tuple[str, ...] = ()
 
 
+class Present(Struct, frozen=True, tag="present"):
+    """Something of the statement is there, or is not."""
+
+    key: Literal["platform", "language", "registration", "attachments", "response"]
+    present: bool = True
+
+
 class Carries(Struct, frozen=True, tag="carries"):
     """A list of ids of the statement holds one of `any_of`, and of each group in `all_of` at least one.
 
     `all_of` is a tuple of groups because one vocabulary word may stand for several IRIs.
     """
 
-    key: Literal["tagged", "part_of"]
+    key: Literal["tagged", "part_of", "attachments"]
     any_of: tuple[str, ...] = ()
     all_of: tuple[tuple[str, ...], ...] = ()
 
 
 class Measures(Struct, frozen=True, tag="measures"):
-    """A number of the statement lies within bounds; a missing number never does."""
+    """A number of the statement lies within bounds; a missing number never does.
 
-    key: Literal["score", "raw_score"]
+    duration: in seconds. response: the length of the text.
+    """
+
+    key: Literal["score", "raw_score", "duration", "response"]
     at_least: float | None = None
     more_than: float | None = None
     at_most: float | None = None
@@ -94,7 +104,20 @@ class Same(Struct, frozen=True, tag="same"):
     roles: tuple[Role, Role]
 
 
-Condition = Among | Carries | Measures | Answers | Names | Same
+class Holds(Struct, frozen=True, tag="holds"):
+    """A value at a path is one of these and lies within the bounds; or, with `present: false`, none is there."""
+
+    path: tuple[str | int | None, ...]
+    any_of: tuple[str | int | float | bool, ...] = ()
+    at_least: float | None = None
+    more_than: float | None = None
+    at_most: float | None = None
+    less_than: float | None = None
+    present: bool = True
+    key: Literal["value"] = "value"
+
+
+Condition = Among | Present | Carries | Measures | Answers | Names | Holds | Same
 
 
 # --- from matches to awards -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from service.core.forms import MOST_HINTS, NUMBER, Form, Reading, Schema, expected
 from service.core.places import Node, Pairs, Scalar, listed, shown
 from service.core.rule import SECONDS, Duration, Text
-from service.core.vocabulary import Section, Vocabulary
+from service.core.vocabulary import Section, Vocabulary, is_iri
 
 T = TypeVar("T")
 
@@ -139,6 +139,15 @@ def length(node: Scalar) -> Duration | None:
     return found if found is not None and found.unit in SECONDS else None
 
 
+LENGTH = scalar(
+    "a whole number of seconds, minutes, hours, days or weeks",
+    "10 hours",
+    {"type": "string", "pattern": "^[0-9]+ (second|minute|hour|day|week)s?$"},
+    length,
+    "Months and years are not always of the same length.",
+)
+
+
 def slug(example: str) -> Form[str]:
     """A name that also stands in addresses: small letters, digits and hyphens."""
 
@@ -205,6 +214,12 @@ def localized(example: str) -> Form[Text]:
 
     languages = {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}
     return Form(plain.words, example, {"anyOf": [plain.schema, languages]}, read)
+
+
+def iri(example: str) -> Form[str]:
+    """An IRI, for which no word stands."""
+    schema = {"type": "string", "pattern": "^[^:]+:.+"}
+    return scalar("an IRI", example, schema, lambda node: node.text if is_iri(node.text) else None)
 
 
 def iris(section: Section, example: str) -> Form[tuple[str, ...]]:

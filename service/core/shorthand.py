@@ -141,6 +141,8 @@ SHORT: Table = {
     "part_of": Key(list_of(scalars.text("a short name, a word or an IRI", "path-1"), or_one=True), "parent"),
     "score": Key(SCALED, "result.score.scaled"),
     "raw_score": Key(RAW, "result.score.raw"),
+    "duration": Key(scalars.LENGTH, "result.duration"),
+    "response": Key(scalars.text("text", "What I learned"), "result.response"),
     "success": Key(TRUTH, "result.success"),
     "completion": Key(TRUTH, "result.completion"),
     "instructor": Key(_NAMES, "who taught"),
@@ -397,7 +399,9 @@ def _activity(script: Script, text: str, word: str) -> str:
 def _result(found: dict[str, Any]) -> dict[str, Any]:
     scores = {"scaled": found.get("score"), "raw": found.get("raw_score")}
     score = {name: value for name, value in scores.items() if value is not None}
-    answers: dict[str, Any] = {name: found[name] for name in ("success", "completion") if name in found}
+    answers: dict[str, Any] = {name: found[name] for name in ("success", "completion", "response") if name in found}
+    if "duration" in found:
+        answers["duration"] = f"PT{found['duration'].seconds}S"
     return answers | ({"score": score} if score else {})
 
 

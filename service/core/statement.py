@@ -134,6 +134,7 @@ class Statement(Struct, frozen=True):
     context: Context | None = None
     timestamp: str | None = None
     stored: str | None = None
+    attachments: Any = None
 
     @property
     def verb_id(self) -> str:

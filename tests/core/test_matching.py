@@ -159,6 +159,93 @@ def test_all_conditions_must_hold() -> None:
         assert not fulfilled(when, {key: part for key, part in whole.items() if key != missing})
 
 
+# --- response, duration, what surrounds it ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("duration", "bounds", "held"),
+    [
+        ("PT10M", "{at_least: 10 minutes}", True),
+        ("PT9M59.99S", "{at_least: 10 minutes}", False),
+        ("PT600S", "{more_than: 10 minutes}", False),
+        ("P1W", "{at_most: 7 days}", True),
+        ("PT1H30M", "{more_than: 1 hour, less_than: 2 hours}", True),
+        ("P1M", "{more_than: 29 days, less_than: 31 days}", True),
+        ("ten minutes", "{at_most: 10 minutes}", False),
+        (600, "{at_most: 10 minutes}", False),
+        (None, "{at_most: 10 minutes}", False),
+    ],
+)
+def test_a_duration_lies_within_bounds(duration: Any, bounds: str, held: bool) -> None:
+    result = {} if duration is None else {"duration": duration}
+    assert fulfilled(f"duration: {bounds}", said(1, result=result)) is held
+
+
+@pytest.mark.parametrize(
+    ("response", "there", "long"),
+    [("A fair answer", True, True), ("Yes", True, False), ("   Yes   ", True, False), ("  ", False, False),
+     (None, False, False), (["a"], False, False)],
+)  # fmt: skip
+def test_a_response_is_there_and_has_a_length_without_blanks_around_it(response: Any, there: bool, long: bool) -> None:
+    statement = said(1, result={} if response is None else {"response": response})
+    assert fulfilled("response: present", statement) is there
+    assert fulfilled("response: absent", statement) is not there
+    assert fulfilled("response: {length: {at_least: 5}}", statement) is long
+
+
+@pytest.mark.parametrize("key", ["platform", "language", "registration"])
+def test_what_surrounds_a_statement_is_there_or_is_not_or_has_a_value(key: str) -> None:
+    having, missing = said(1, context={key: "one"}), said(1, context={"revision": "1"})
+    assert [fulfilled(f"{key}: present", one) for one in (having, missing, said(1))] == [True, False, False]
+    assert [fulfilled(f"{key}: absent", one) for one in (having, missing, said(1))] == [False, True, True]
+    assert [fulfilled(f"{key}: [one, two]", one) for one in (having, missing)] == [True, False]
+
+
+def test_attachments_are_there_or_are_of_a_use() -> None:
+    having = said(1, attachments=[{"usageType": "https://example.com/photo", "length": 3}, {"display": {}}, "odd"])
+    bare = [said(1), said(1, attachments=[]), said(1, attachments=[{"usageType": 3}]), said(1, attachments={"a": 1})]
+    assert fulfilled("attachments: present", having)
+    assert fulfilled("attachments: ['https://example.com/x', 'https://example.com/photo']", having)
+    assert not fulfilled("attachments: 'https://example.com/x'", having)
+    assert not any(fulfilled("attachments: present", one) for one in bare)
+    assert all(fulfilled("attachments: absent", one) for one in bare)
+
+
+LEVEL = "https://example.com/level"
+DEEP = said(
+    1,
+    result={"extensions": {LEVEL: 3, "https://example.com/ok": True, "list": [{"n": "1"}, {"n": "two"}, 7]}},
+    context={"contextActivities": {"grouping": [{"id": "https://example.com/g"}]}},
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "held"),
+    [
+        (f"path: result.extensions.'{LEVEL}', at_least: 3", True),
+        (f"path: result.extensions.'{LEVEL}', more_than: 3", False),
+        (f"path: \"$.result.extensions['{LEVEL}']\", is: 3.0", True),
+        (f"path: result.extensions.'{LEVEL}', is: '3'", False),
+        (f"path: result.extensions.'{LEVEL}', any_of: [1, 3]", True),
+        ("path: result.extensions.'https://example.com/ok', is: true", True),
+        ("path: result.extensions.'https://example.com/ok', is: 1", False),
+        ("path: result.extensions.'https://example.com/ok', at_least: 0", False),
+        ("path: 'result.extensions.list[*].n', is: two", True),
+        ("path: 'result.extensions.list[0].n', is: two", False),
+        ("path: 'result.extensions.list[2]', at_most: 7", True),
+        ("path: 'result.extensions.list[3]', present: true", False),
+        ("path: 'result.extensions.*', is: 3", True),
+        ("path: 'context.contextActivities.grouping[*].id', any_of: ['https://example.com/g']", True),
+        ("path: result.extensions.list.n, present: true", False),
+        ("path: result.extensions, present: true", True),
+        ("path: result.score.raw, present: false", True),
+        ("path: result.extensions, present: false", False),
+    ],
+)
+def test_a_value_is_found_by_its_path(value: str, held: bool) -> None:
+    assert fulfilled(f"value: {{{value}}}", DEEP) is held
+
+
 # --- for whom ---------------------------------------------------------------------------------------------------------
 
 

@@ -17,10 +17,12 @@ from tests.laws.reading import reading
 from tests.laws.rules import KINDS, plain_rules, rules
 from tests.laws.stage import (
     ACTORS,
+    ANN,
     ARTICLE,
     ASKED,
     BADGES,
     BOARDS,
+    BOB,
     COMPLETED,
     COURSE,
     CROWNS,
@@ -41,11 +43,13 @@ from tests.laws.stage import (
     STEPS,
     TAGS,
     TEACHERS,
+    TEAMS,
     THINGS,
     TYPES,
     VERBS,
     ZONES,
     Clock,
+    group,
 )
 
 # --- statements ------------------------------------------------------------------------------------------------------
@@ -54,19 +58,23 @@ from tests.laws.stage import (
 
 DOINGS = list(
     product(
-        ACTORS, [COMPLETED] * 5 + [FINISHED, FINISHED, SHARED, ASKED], THINGS, [COURSE, COURSE, MODULE, ARTICLE, None]
+        ACTORS,
+        [COMPLETED] * 5 + [FINISHED, FINISHED, SHARED, ASKED],
+        [*THINGS, *THINGS, BOB | {"objectType": "Agent"}, group(ANN, CY)],
+        [COURSE, COURSE, MODULE, ARTICLE, None],
     )
 )
 """Who did what to what, and of what type that was."""
-RESULTS = [((None, None), None, None, None)] * 60 + list(
+RESULTS = [((None, None), None, None, None, None)] * 300 + list(
     product(
         [(None, None), (0.5, 5), (0.49, 7), (0.8, None), (1, 7.25), (-1, -2), (0.35, 0.1), (None, 0.2)],
         [None, "PT1M", "PT89.5S", "PT1H", "P1D"],
+        [None, None, " ", "Yes.", "No, I would not."],
         [None, True, False],
         [None, True, False],
     )
 )
-"""Scaled and raw score, duration, success, completion."""
+"""Scaled and raw score, duration, response, success, completion."""
 CONTEXTS = list(
     product(
         TEACHERS,
@@ -77,6 +85,12 @@ CONTEXTS = list(
     )
 )
 """Instructor, categories, parent, grouping, registration."""
+SURROUNDINGS: list[Json] = [
+    {key: value for key, value in zip(("team", "platform", "language"), some, strict=True) if value}
+    for some in product(TEAMS, [None, "Moodle", "web"], [None, "en", "en-GB"])
+]
+"""Who took part together, and where."""
+ATTACHED = [False, False, True]
 HOURS = 3600
 PLACES = list(product(range(8), [0, 0, 0, 0, -1, 1, -47 * HOURS, HOURS // 2]))
 """How many steps from the origin, and how many seconds beside it."""
@@ -89,10 +103,13 @@ Choose = Callable[[Sequence[Any]], Any]
 def statement(choose: Choose, clock: Clock, number: int) -> Delivery:
     """One thing that happened; `number` makes its id, so that ids are not in the order of time."""
     actor, verb, thing, kind = choose(DOINGS)
-    told: Json = {"id": statement_id(number), "actor": actor, "verb": {"id": verb}, "object": {"id": thing}}
-    if kind:
+    told: Json = {"id": statement_id(number), "actor": actor, "verb": {"id": verb}}
+    told["object"] = {"id": thing} if isinstance(thing, str) else dict(thing)
+    if kind and isinstance(thing, str):
         told["object"]["definition"] = {"type": kind}
-    details = {"result": _result(*choose(RESULTS)), "context": _context(*choose(CONTEXTS))}
+    details = {"result": _result(*choose(RESULTS)), "context": _context(*choose(CONTEXTS)) | choose(SURROUNDINGS)}
+    if choose(ATTACHED):
+        told["attachments"] = [{"usageType": PARENTS[0]}]
     told |= {key: value for key, value in details.items() if value}
     happened = clock.moment(*choose(PLACES))
     form, stored, (source, capture) = choose(DELIVERINGS)
@@ -116,11 +133,12 @@ def written(moment: datetime, form: int) -> str:
 
 
 def _result(
-    score: tuple[float | None, float | None], duration: str | None, success: bool | None, completion: bool | None
+    score: tuple[float | None, float | None], duration: str | None, response: str | None, *answers: bool | None
 ) -> Json:
     numbers = {key: value for key, value in zip(("scaled", "raw"), score, strict=True) if value is not None}
     result: Json = {"score": numbers} if numbers else {}
-    for key, value in (("duration", duration), ("success", success), ("completion", completion)):
+    names = ("duration", "response", "success", "completion")
+    for key, value in zip(names, (duration, response, *answers), strict=True):
         if value is not None:
             result[key] = value
     return result

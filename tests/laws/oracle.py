@@ -363,12 +363,17 @@ def within_bounds(wanted: dict[str, Any], number: float | Fraction | None) -> bo
     )
 
 
+def thing(fact: Fact) -> str | None:
+    """What it was done to: an activity by its id, somebody by their identifier."""
+    object_ = fact.statement["object"]
+    return identity(object_) if object_.get("objectType") in ("Agent", "Group") else object_.get("id")
+
+
 def value(case: Case, fact: Fact, name: str) -> Any:
     """What `once_per`, `different` and `from_each` compare; what is missing is one value of its own."""
     match name:
-        case "object":
-            object_ = fact.statement["object"]
-            return identity(object_) if object_.get("objectType") in ("Agent", "Group") else object_.get("id")
+        case "object" if case.rule.get("to") != "object":
+            return thing(fact)
         case "day" | "week" | "month" | "quarter" | "year":
             return case.period(name, fact)
         case "registration":
@@ -489,8 +494,8 @@ def sequences(case: Case, found: list[Fact]) -> list[tuple[int, Fact]]:
 
 def better(case: Case, found: list[Fact], now: Fact, give: Json) -> Given | None:
     """What an attempt adds to the best one so far at the same object; nothing where it is no better."""
-    object_ = value(case, now, "object")
-    earlier = [f for f in found if f.place < now.place and is_alive(case, f) and value(case, f, "object") == object_]
+    object_ = thing(now)
+    earlier = [f for f in found if f.place < now.place and is_alive(case, f) and thing(f) == object_]
     gains = {}
     for currency, most in currencies(give).items():
         worth = [worth_of(f, case.rule["best"]["of"], most) for f in (*earlier, now)]

@@ -19,6 +19,7 @@ from tests.laws.stage import (
     ONBOARDING,
     PARENTS,
     PERIODS,
+    REGISTRATIONS,
     SHARED,
     STACKED,
     THINGS,
@@ -40,6 +41,24 @@ CONDITIONS: dict[str, st.SearchStrategy[Any]] = {
     ),
     "part_of": st.sampled_from([PARENTS[0], PARENTS]),
     "score": bounds,
+    "raw_score": st.sampled_from([{"at_least": 5}, {"more_than": 0.1, "at_most": 7}, {"less_than": 7.25}]),
+    "duration": st.sampled_from([{"at_least": "1 minute"}, {"more_than": "1 minute"}, {"less_than": "1 hour"}]),
+    "response": st.sampled_from(["present", "absent", {"length": {"at_least": 5}}, {"length": {"at_most": 4}}]),
+    "platform": st.sampled_from(["present", "absent", "Moodle", ["web", "Moodle"]]),
+    "language": st.sampled_from(["absent", "en", {"any_of": ["en", "en-GB"]}]),
+    "registration": st.sampled_from(["present", "absent", REGISTRATIONS[0]]),
+    "attachments": st.sampled_from(["present", "absent", PARENTS[0], PARENTS[1]]),
+    "team": st.sampled_from(["present", "absent", "mailto:ann@example.com"]),
+    "value": st.sampled_from(
+        [
+            {"path": "result.score.raw", "at_least": 5},
+            {"path": "result.score.scaled", "is": 1},
+            {"path": "result.success", "is": True},
+            {"path": "context.'language'", "any_of": ["en", 1]},
+            {"path": "context.contextActivities.category[*].id", "is": ONBOARDING},
+            {"path": "context.registration", "present": False},
+        ]
+    ),
     "success": st.booleans(),
     "completion": st.booleans(),
     "instructor": st.sampled_from(["present", "absent", "mailto:ann@example.com", "https://cy.example.com/"]),
@@ -95,7 +114,7 @@ CAPS: list[Json] = [
 def limits(draw: st.DrawFn, periods: Sequence[str], to: str, caps: Sequence[Json] = CAPS) -> Json:
     limit = {**draw(st.sampled_from(caps)), "per": draw(st.sampled_from([*periods, "ever"]))}
     if draw(st.booleans()):
-        limit["from_each"] = "actor" if to == "instructor" else "instructor"
+        limit["from_each"] = "instructor" if to == "actor" else "actor"
     return limit
 
 
@@ -218,7 +237,7 @@ def rules(draw: st.DrawFn, clock: Clock, name: str) -> Json:
     rule: Json = {"rule": name, "title": name.title(), "how_to_earn": "By chance.", "when": draw(whens)}
     rule["status"] = draw(st.sampled_from(["live"] * 27 + ["trial", "draft", "retired"]))
     optional = {
-        "to": (4, st.just("instructor")),
+        "to": (3, st.sampled_from(["instructor", "instructor", "object", "team"])),
         "time_zone": (3, st.sampled_from(ZONES)),
         "unless": (4, exceptions),
         "once_per": (3, st.lists(st.sampled_from(DISTINCT), min_size=1, max_size=2, unique=True)),
