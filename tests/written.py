@@ -38,6 +38,16 @@ SHARED: str = WORDS["verbs"]["shared"]
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 COURSE: str = WORDS["types"]["course"]
 BADGES = ("keen", "steady")
+MICRO: Json = {
+    "country": "DE",
+    "awarding_body": "A body",
+    "learning_outcomes": ["To test"],
+    "workload": "1 hour",
+    "level": 4,
+    "assessment": "A test",
+    "participation": "Online",
+    "quality_assurance": "Tests",
+}
 
 # --- rules ------------------------------------------------------------------------------------------------------------
 

@@ -95,6 +95,8 @@ class Award:
     statements: tuple[UUID, ...]
     status: Status
     results: tuple[Document, ...] = ()
+    stands_on: tuple[tuple[str, str], ...] = ()
+    """The badges that a micro-credential stands on: the address of each credential, and its name."""
 
 
 def recipient(key: str, mbox: str | None, salt: str) -> Recipient:
@@ -132,7 +134,7 @@ def credential(issuer: Issuer, award: Award) -> Document:
             "identifier": [_identity(one) for one in award.recipients],
             "achievement": _achievement(issuer, award.achievement),
         },
-        "evidence": [_evidence(award)],
+        "evidence": [_evidence(award), *map(_badge_beneath, award.stands_on)],
         "credentialStatus": _status(issuer, award.status),
         "credentialSchema": [
             {"id": vendored.ACHIEVEMENT_CREDENTIAL_SCHEMA, "type": "1EdTechJsonSchemaValidator2019"},
@@ -232,6 +234,11 @@ def _evidence(award: Award) -> Document:
         "name": "Learning records",
         "narrative": f"{award.reason}\n\n{_named(award.statements)}".strip(),
     }
+
+
+def _badge_beneath(badge: tuple[str, str]) -> Document:
+    address, name = badge
+    return {"id": address, "type": ["Evidence"], "name": name, "narrative": f"The badge “{name}”, {address}"}
 
 
 def _named(statements: Sequence[UUID]) -> str:

@@ -19,7 +19,7 @@ from service.badges.about import words
 from service.badges.documents import Issuer, Status
 from service.store import badges as awards
 from service.store import credentials as store
-from service.store import history
+from service.store import history, offers
 from service.store.badges import Award, Link
 from service.store.credentials import Credential, Purpose
 from service.store.engine import driver
@@ -67,6 +67,8 @@ def accept(connection: Connection, token: str, issuer: Issuer, secret: str, now:
         return award.credential
     if refused := obstacle(awards.link(connection, token) or link, award, now):
         raise refused
+    if award.micro:
+        _complete(connection, award, now)
     (credential,) = issue(connection, [award], issuer, secret, now)
     awards.decide(connection, token, award.id, "claimed", now)
     return credential
@@ -86,6 +88,8 @@ def decline(connection: Connection, token: str, now: datetime) -> None:
 def issue(connection: Connection, offered: Sequence[Award], issuer: Issuer, secret: str, now: datetime) -> list[UUID]:
     """Sign a credential for each of these awards, which nobody else decides about meanwhile: their ids, in order."""
     issued: dict[UUID, UUID] = {}
+    for award in offered:
+        _take_beneath(connection, award, issuer, secret, now)
     for purpose in get_args(Purpose):
         alike = [award for award in offered if _purpose(award) == purpose]
         if alike:
@@ -114,11 +118,46 @@ def _issue_alike(
             statements=award.statements,
             status=Status(purpose, number, index),
             results=_results(connection, award, issuer),
+            stands_on=_stands_on(connection, award, issuer, now),
         )
         body = signing.sign(documents.credential(issuer, said), issuer, key, now)
         signed.append(Credential(said.id, award.id, issuer.slug, key.name, body, now, award.expires, number, index))
     store.add_credentials(connection, signed)
     return {one.award: one.id for one in signed}
+
+
+def _complete(connection: Connection, award: Award, now: datetime) -> None:
+    """Refused if this is no whole micro-credential: its elements unsaid, or nothing in it observed or assessed."""
+    said = award.achievement.micro_credential
+    if said is None:
+        raise Refused("incomplete", "What a micro-credential has to say of itself is not written down for this one.")
+    if said.not_assessed:
+        return
+    behind = [*award.statements, *(id_ for one in _beneath(connection, award, now) for id_ in one.statements)]
+    if not evidence.assessed(history.facts(driver(connection), behind)):
+        raise Refused("incomplete", "Nothing that it stands on was observed or assessed, and nobody has said why not.")
+
+
+def _beneath(connection: Connection, award: Award, now: datetime, *, lock: bool = False) -> list[Award]:
+    """The awards of badges that a micro-credential stands on."""
+    found = [awards.award(connection, id_, now, lock=lock) for id_ in sorted(offers.stands_on(connection, award.id))]
+    return [one for one in found if one is not None]
+
+
+def _take_beneath(connection: Connection, award: Award, issuer: Issuer, secret: str, now: datetime) -> None:
+    """Sign what a micro-credential stands on and what was not taken yet, so that each can be verified."""
+    beneath = _beneath(connection, award, now, lock=True) if award.micro else []
+    untaken = [one for one in beneath if one.credential is None and one.state != "expired"]
+    if untaken:
+        issue(connection, untaken, issuer, secret, now)
+        offers.take(connection, [one.id for one in untaken], now)
+
+
+def _stands_on(connection: Connection, award: Award, issuer: Issuer, now: datetime) -> tuple[tuple[str, str], ...]:
+    beneath = _beneath(connection, award, now) if award.micro else []
+    return tuple(
+        (issuer.url(f"credentials/{one.credential}"), words(one.achievement.title)) for one in beneath if one.credential
+    )
 
 
 def reissue(connection: Connection, award: Award, issuer: Issuer, secret: str, now: datetime, because: str) -> UUID:

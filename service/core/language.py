@@ -161,6 +161,8 @@ def _check_names(reading: Reading, written: list[_Written]) -> None:
                 place, f'There is {_a(kind)} called "{shown(one.name)}" at {there} already: rename one of them.'
             )
     reading.defined |= set(first)
+    achievements = [one for one in written if one.kind == "achievement"]
+    reading.defined |= {("micro_credential", one.name) for one in achievements if one.root.get("micro_credential")}
 
 
 def known_as(kind: str) -> str:
@@ -182,6 +184,10 @@ def _vocabulary(reading: Reading, written: list[_Written]) -> Vocabulary:
 
 MISSING = {
     "achievement": 'There is no achievement "{name}": write an achievement document for it.',
+    "micro_credential": (
+        'The achievement "{name}" does not say what a micro-credential has to: write micro_credential: in it, '
+        "with country, awarding_body, learning_outcomes and the others."
+    ),
     "rule": 'There is no rule "{name}".',
     "currency": 'No rule gives "{name}".',
     "gift": 'No rule gives "{name}", so nobody can have it: give it, or take this need out.',
@@ -192,6 +198,8 @@ MISSING = {
 def _check_mentions(reading: Reading) -> None:
     known = {kind: sorted(name for one, name in reading.defined if one == kind) for kind in MISSING}
     for mention in dict.fromkeys(reading.mentions):
+        if mention.kind == "micro_credential" and ("achievement", mention.name) not in reading.defined:
+            continue  # that there is no such achievement is said already
         if (mention.kind, mention.name) not in reading.defined and mention.name not in reading.unread:
             near = reading.nearest(mention.name, known[mention.kind])
             message = MISSING[mention.kind].format(name=shown(mention.name)) + near

@@ -49,12 +49,20 @@ def _achievement(reading: Reading, node: Node, name: str) -> str | None:
     return value
 
 
+def _micro(reading: Reading, node: Node, name: str) -> str | None:
+    value = _achievement(reading, node, name)
+    if value is not None:
+        reading.mention("micro_credential", value, node)
+    return value
+
+
 _SLUG = scalars.slug("keen-learner")
 BADGE: Form[str] = Form("the name of an achievement", _SLUG.example, _SLUG.schema, _achievement)
+MICRO_CREDENTIAL: Form[str] = Form(BADGE.words, "data-ethics", _SLUG.schema, _micro)
 GIVE: Table = {
     "points": Key(points(MOST_POINTS), "points, or `{currency: number}`"),
     "badge": Key(BADGE, "the achievement that is offered as a badge"),
-    "micro_credential": Key(BADGE, "the achievement that is offered as a micro-credential"),
+    "micro_credential": Key(MICRO_CREDENTIAL, "the achievement that is offered as a micro-credential"),
 }
 _TIERS_ONLY = Key(scalars.text(), "", refused="belongs to a tier: write a list, like give: [{at: 4, points: 20}].")
 TIER: Table = {

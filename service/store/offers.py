@@ -84,6 +84,12 @@ def holder(connection: Connection, credential_id: UUID) -> tuple[UUID, int, date
     return None if row is None else (row.id, row.learner, row.shared)
 
 
+def take(connection: Connection, awards: Sequence[UUID], now: datetime) -> None:
+    """Write down that these badges were taken, together with what stands on them."""
+    taken = update(badge_award).where(badge_award.c.id.in_(awards))
+    connection.execute(taken.values(state="claimed", decided=now))
+
+
 # --- what a micro-credential stands on ------------------------------------------------------------------------------
 
 

@@ -51,6 +51,7 @@ from tests.laws.stage import (
     Clock,
     group,
 )
+from tests.written import MICRO
 
 # --- statements ------------------------------------------------------------------------------------------------------
 
@@ -211,13 +212,11 @@ def written_as_yaml(documents: list[Json]) -> str:
     return str(yaml.dump_all(documents, Dumper=Dumper, sort_keys=False))
 
 
+SAID = {"description": "For laws.", "criteria": "By chance.", "micro_credential": MICRO}
 WORDS = written_as_yaml(
     [
         {"vocabulary": "words", "verbs": VERBS, "types": TYPES, "tags": TAGS},
-        *(
-            {"achievement": n, "title": n, "description": "For laws.", "criteria": "By chance."}
-            for n in (*BADGES, STACKED, *CROWNS)
-        ),
+        *(SAID | {"achievement": n, "title": n} for n in (*BADGES, STACKED, *CROWNS)),
         *BOARDS,
     ]
 )
