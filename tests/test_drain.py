@@ -554,3 +554,38 @@ def test_what_no_statement_is_to_blame_for_sets_nothing_aside(here: AtWork) -> N
     here.execute("ALTER TABLE elsewhere RENAME TO match")
     drained(here)
     assert here.points("ann") == 20
+
+
+# --- who may void ---------------------------------------------------------------------------------------------------
+
+
+def test_a_void_counts_only_from_the_same_source_whichever_comes_first(here: AtWork) -> None:
+    here.apply("{}")
+    here.arrive(said(1, "2026-01-01"), said(2, "2026-01-02", thing="b"))
+    here.arrive(void(11, 1), void(13, 3), source="form")
+    here.arrive(said(3, "2026-01-03", thing="c"))
+    here.drain()
+    assert (here.points("ann"), here.differences()) == (30, [])
+    here.arrive(void(21, 1), void(23, 3))
+    here.drain()
+    assert (here.points("ann"), here.differences()) == (10, [])
+
+
+def test_a_source_that_may_void_voids_for_all(here: AtWork) -> None:
+    here.execute("UPDATE source SET may_void = true WHERE name = 'form'")
+    here.apply("{}")
+    here.arrive(said(1))
+    here.arrive(void(11, 1), void(12, 2), source="form")
+    here.arrive(said(2))
+    here.drain()
+    assert (here.points("ann"), here.differences()) == (0, [])
+    here.apply("{give: {points: 5}}")
+    here.count_again()
+    assert (here.points("ann"), here.differences()) == (0, [])
+
+
+def test_a_substatement_is_something_that_has_not_happened(here: AtWork) -> None:
+    here.apply("{}", "{rule: planned, when: {verb: 'http://example.com/planned'}, give: {points: 3}}")
+    inner = {name: part for name, part in said(1).items() if name != "id"} | {"objectType": "SubStatement"}
+    here.take(said(2, verb="http://example.com/planned") | {"object": inner})
+    assert (here.points("ann"), here.awards("ann")) == (3, {"planned " + str(numbered(2)) + " 01-01 points": 3})

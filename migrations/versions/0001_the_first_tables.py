@@ -230,6 +230,13 @@ def upgrade() -> None:
         sa.Column("duplicates", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("conflicts", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("quarantined", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column(
+            "late",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="came more than a day after they happened",
+        ),
         sa.PrimaryKeyConstraint("source", "day", "shard", name=op.f("pk_intake_count")),
     )
     op.create_table(
@@ -465,6 +472,7 @@ def upgrade() -> None:
         "void",
         sa.Column("target", sa.UUID(), nullable=False),
         sa.Column("voider", sa.UUID(), nullable=False),
+        sa.Column("source", sa.Integer(), nullable=True, comment="whose statements it can void; null: anybody's"),
         sa.PrimaryKeyConstraint("target", "voider", name=op.f("pk_void")),
         comment="written with the voiding statement, so that a target that comes later finds it",
     )

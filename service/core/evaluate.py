@@ -254,12 +254,15 @@ def awards_of(learner: int, lines: Iterable[Line]) -> list[Award]:
 
 
 def standing(facts: Iterable[Fact]) -> list[Fact]:
-    """The facts that count: of equal ids the first, without the voided. A voider cannot be voided (Data 2.3.2)."""
+    """The facts that count: of equal ids the first, without the voided. A voider cannot be voided (Data 2.3.2).
+
+    Only a statement from the same source voids another. (A store knows of sources that may void for others, too.)
+    """
     known: dict[UUID, Fact] = {}
     for fact in facts:
         known.setdefault(fact.id, fact)
-    voided = {target for fact in known.values() if (target := fact.statement.voids) is not None}
-    return [fact for fact in known.values() if fact.id not in voided or fact.statement.voids is not None]
+    voided = {(target, fact.source) for fact in known.values() if (target := fact.statement.voids) is not None}
+    return [fact for fact in known.values() if (fact.id, fact.source) not in voided or fact.statement.voids is not None]
 
 
 def _refused(matcher: Matcher, fact: Fact, cast: Roles) -> Iterable[Refusal]:

@@ -107,7 +107,7 @@ class FromDatabase(Collector):
         up = GaugeMetricFamily("plaudit_database_up", "1 if the database answers")
         try:
             with self._engine.connect() as connection:
-                intake = counts.intake(connection)
+                intake, lag = counts.intake(connection), counts.lag(connection)
         except (DBAPIError, PoolTimeout):
             up.add_metric((), 0)
             yield up
@@ -120,7 +120,13 @@ class FromDatabase(Collector):
         for result in ("received", "duplicates", "conflicts", "quarantined", "voided"):
             came.add_metric((result,), getattr(intake, result))
         yield came
-        yield GaugeMetricFamily("plaudit_pending_statements", "Stored and not yet evaluated", value=intake.pending)
+        for name, (meaning, value) in {
+            "pending_statements": ("Stored and not yet evaluated", lag.pending),
+            "lag_seconds": ("How long the oldest statement waits to be evaluated", lag.oldest_seconds),
+            "set_aside_statements": ("Stored, but evaluating them raised", lag.set_aside),
+            "quarantined_statements": ("Entries of quarantine that wait for somebody", lag.in_quarantine),
+        }.items():
+            yield GaugeMetricFamily(f"plaudit_{name}", meaning, value=value)
 
 
 @blueprint.get("/metrics")

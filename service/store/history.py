@@ -9,9 +9,9 @@ from uuid import UUID
 
 from service.core.statement import Fact
 from service.store.engine import Driver
-from service.store.inbox import Claimed, claimed
+from service.store.inbox import VOIDED, Claimed, claimed
 
-COLUMNS = "s.id, source.name, source.capture, s.received, s.raw, EXISTS (SELECT FROM void v WHERE v.target = s.id)"
+COLUMNS = "s.id, source.name, source.capture, s.received, s.raw, " + VOIDED
 EVALUATED = "NOT EXISTS (SELECT FROM inbox WHERE inbox.seq = s.seq)"
 
 
@@ -83,7 +83,11 @@ def facts(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
 
 def voided(connection: Driver, ids: Sequence[UUID]) -> set[UUID]:
     """Which of these statements have been voided."""
-    cursor = connection.execute("SELECT target FROM void WHERE target = ANY(%b)", [list(ids)], binary=True)
+    cursor = connection.execute(
+        f"SELECT s.id FROM statement s WHERE s.id = ANY(%b) AND {VOIDED}",  # noqa: S608 - a constant
+        [list(ids)],
+        binary=True,
+    )
     return {target for (target,) in cursor}
 
 

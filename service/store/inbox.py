@@ -27,6 +27,11 @@ FROM claimed JOIN statement s ON s.id = claimed.statement LEFT JOIN source ON so
 """
 
 
+COUNTS = "(v.source IS NULL OR v.source = s.source)"
+"""Whether the void v counts for the statement s: it is from the same source, or from one that may void for others."""
+VOIDED = f"EXISTS (SELECT FROM void v WHERE v.target = s.id AND {COUNTS})"
+
+
 class Claimed(NamedTuple):
     """A statement to evaluate. voided: a voiding statement for it has been stored, whichever came first."""
 
@@ -58,7 +63,11 @@ def read(connection: Driver, rows: Sequence[Taken]) -> list[Claimed]:
     and a void could be stored and evaluated between the two.
     """
     with connection.cursor(binary=True) as cursor:
-        cursor.execute("SELECT target FROM void WHERE target = ANY(%b::uuid[])", [[row[0] for row in rows]])
+        cursor.execute(
+            f"SELECT v.target FROM void v JOIN statement s ON s.id = v.target AND {COUNTS} "  # noqa: S608 - a constant
+            "WHERE v.target = ANY(%b::uuid[])",
+            [[row.id for row in rows]],
+        )
         voided = {target for (target,) in cursor}
         return [claimed(*row, row.id in voided) for row in rows]
 
@@ -71,7 +80,7 @@ def claimed(
 
 
 def targets(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
-    """The statements with these ids that have been evaluated, once nobody is at work on them any more.
+    """The statements with these ids that are void and have been evaluated, once nobody is at work on them any more.
 
     Those still in the inbox are left out: whoever takes them from there will find them voided.
     """
@@ -83,8 +92,8 @@ def targets(connection: Driver, ids: Sequence[UUID]) -> list[Fact]:
         )
         waiting = {statement for (statement,) in cursor.fetchall()}
         cursor.execute(
-            "SELECT s.id, source.name, source.capture, s.received, s.raw, true "
-            "FROM statement s LEFT JOIN source ON source.id = s.source WHERE s.id = ANY(%b::uuid[]) "
+            "SELECT s.id, source.name, source.capture, s.received, s.raw, true "  # noqa: S608 - a constant
+            f"FROM statement s LEFT JOIN source ON source.id = s.source WHERE s.id = ANY(%b::uuid[]) AND {VOIDED} "
             "AND NOT EXISTS (SELECT FROM inbox WHERE inbox.seq = s.seq)",
             [sorted(set(ids) - waiting)],
         )

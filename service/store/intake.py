@@ -46,20 +46,25 @@ WITH pushed AS (
 ), new AS (
     INSERT INTO statement (id, source, happened, received, raw) SELECT * FROM pushed
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, seq, source
+    RETURNING id, seq, source, received - happened > interval '1 day' AS late
 ), queued AS (
     INSERT INTO inbox (seq, statement) SELECT seq, id FROM new
 ), voided AS (
-    INSERT INTO void (target, voider)
-    SELECT target, voider FROM unnest(%b::uuid[], %b::uuid[]) AS v (target, voider) WHERE voider IN (SELECT id FROM new)
+    INSERT INTO void (target, voider, source)
+    SELECT target, voider, CASE WHEN own.may_void THEN NULL ELSE new.source END
+    FROM unnest(%b::uuid[], %b::uuid[]) AS v (target, voider) JOIN new ON new.id = voider
+    LEFT JOIN source own ON own.id = new.source
     ON CONFLICT DO NOTHING
 ), counted AS (
-    INSERT INTO intake_count AS old (source, day, shard, received, duplicates)
-    SELECT source, current_date, %b, many, many - coalesce(stored, 0)
+    INSERT INTO intake_count AS old (source, day, shard, received, duplicates, late)
+    SELECT source, current_date, %b, many, many - coalesce(stored, 0), coalesce(late, 0)
     FROM (SELECT source, count(*) AS many FROM pushed GROUP BY source) AS p
-    LEFT JOIN (SELECT source, count(*) AS stored FROM new GROUP BY source) AS n USING (source) ORDER BY source
+    LEFT JOIN (
+        SELECT source, count(*) AS stored, count(*) FILTER (WHERE late) AS late FROM new GROUP BY source
+    ) AS n USING (source) ORDER BY source
     ON CONFLICT (source, day, shard) DO UPDATE SET
-        received = old.received + excluded.received, duplicates = old.duplicates + excluded.duplicates
+        received = old.received + excluded.received, duplicates = old.duplicates + excluded.duplicates,
+        late = old.late + excluded.late
 )
 SELECT id FROM new
 """

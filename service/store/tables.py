@@ -169,6 +169,7 @@ void = Table(
     metadata,
     Column("target", UUID(as_uuid=True), nullable=False),
     Column("voider", UUID(as_uuid=True), nullable=False),
+    Column("source", Integer, comment="whose statements it can void; null: anybody's"),
     PrimaryKeyConstraint("target", "voider"),
     Index("ix_void_voider", "voider"),
     comment="written with the voiding statement, so that a target that comes later finds it",
@@ -184,6 +185,7 @@ intake_count = Table(
     Column("duplicates", BigInteger, nullable=False, server_default="0"),
     Column("conflicts", BigInteger, nullable=False, server_default="0"),
     Column("quarantined", BigInteger, nullable=False, server_default="0"),
+    Column("late", BigInteger, nullable=False, server_default="0", comment="came more than a day after they happened"),
     PrimaryKeyConstraint("source", "day", "shard"),
 )
 

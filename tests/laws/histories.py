@@ -179,7 +179,8 @@ def history(choose: Choose, clock: Clock, size: int, voids: int, repeats: int) -
     for number in range(size + 1, size + 1 + voids):
         target = choose(told)
         name = target.statement["id"]
-        told.append(void(choose([name, name, name.upper()]), number, source=target.source))
+        source = choose([target.source, target.source, target.source, "default", "form"])  # a stranger's void is none
+        told.append(void(choose([name, name, name.upper()]), number, source=source))
     return told + [choose(told) for _ in range(repeats)]
 
 

@@ -130,8 +130,8 @@ def counting(deliveries: Sequence[Delivery]) -> list[Fact]:
     for delivery in deliveries:
         first.setdefault(delivery.statement["id"].lower(), delivery)
     voiders = {name for name, delivery in first.items() if is_void(delivery.statement)}
-    voided = {first[name].statement["object"]["id"].lower() for name in voiders}
-    facts = [fact(name, d) for name, d in first.items() if name not in voiders and name not in voided]
+    voided = {(first[name].statement["object"]["id"].lower(), first[name].source) for name in voiders}
+    facts = [fact(name, d) for name, d in first.items() if name not in voiders and (name, d.source) not in voided]
     return sorted(facts, key=lambda f: f.place)
 
 

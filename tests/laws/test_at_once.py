@@ -127,15 +127,20 @@ def slow(database_url: str) -> Iterator[Engine]:
     made.dispose()
 
 
-def test_a_void_that_is_evaluated_while_its_target_is_being_claimed_is_not_lost(engine: Engine, slow: Engine) -> None:
+def test_a_void_that_is_evaluated_while_its_target_is_being_claimed_is_not_lost(
+    engine: Engine, slow: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = told(1, "2026-01-01T12:00:00Z", received=LATER)
-    undo = void(target.statement["id"], 2, source="form")
+    undo = void(target.statement["id"], 2, source=target.source)
     instance = Instance(engine).open(crowd(1, 1))
     drain = threading.Thread(target=drain_all, args=(Drain(slow),))
     with engine.begin() as hold:
         driver(hold).execute("SELECT pg_advisory_xact_lock(1)")
         with engine.begin() as late:
-            intake.store(driver(late), [instance.row(undo)])
+            with monkeypatch.context() as patch:  # as another process would have stored it, which counts beside us
+                other = os.getpid() + 1
+                patch.setattr("os.getpid", lambda: other)
+                intake.store(driver(late), [instance.row(undo)])
             instance.arrive([target])
             drain.start()
             wait_until(lambda: _stalled(hold) == 1)
