@@ -135,7 +135,7 @@ class _Counts:
 
     def _look(self, fact: Fact) -> None:
         statement = fact.statement
-        candidates = self.index.candidates(statement)
+        candidates = dict.fromkeys(filed.matcher for filed in self.index.filed(statement))
         if not candidates and statement.voids is None:
             kind = statement.verb_id, statement.type
             if kind in self.unused or len(self.unused) < MOST_KINDS:

@@ -122,13 +122,13 @@ class Candidate(NamedTuple):
 def candidates(here: World, facts: Iterable[Fact]) -> Iterable[Candidate]:
     people = People(here)
     for fact in facts:
-        found = here.index.candidates(fact.statement)
-        if not found:
+        fulfilled = here.index.fulfilled(fact)
+        if not fulfilled:
             continue
         cast = Roles(fact.statement, people)
-        for candidate in found:
-            for learner in candidate.recipients(fact, cast):
-                yield Candidate(here.by_matcher[id(candidate)], fact, cast, learner)
+        for one in fulfilled:
+            for learner in one.recipients(fact, cast):
+                yield Candidate(here.by_matcher[id(one)], fact, cast, learner)
 
 
 def found(candidate: Candidate, people: People) -> Found:

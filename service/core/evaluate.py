@@ -154,7 +154,7 @@ def evaluate(rules: Sequence[Rule], facts: Iterable[Fact], people: People, now: 
     index, places = Index(matchers), {id(matcher): place for place, matcher in enumerate(matchers)}
     for fact in standing(facts):
         cast = Roles(fact.statement, people)
-        for matcher_ in index.candidates(fact.statement):
+        for matcher_ in index.fulfilled(fact):
             outcome.refusals.extend(_refused(matcher_, fact, cast))
             for match in matcher_.matches(fact, cast, people):
                 groups.setdefault((places[id(matcher_)], match.learner), []).append(match)
@@ -266,7 +266,7 @@ def standing(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def _refused(matcher: Matcher, fact: Fact, cast: Roles) -> Iterable[Refusal]:
-    if matcher.unless and matcher.fulfilled_by(fact):
+    if matcher.unless:
         for learner in cast[matcher.rule.to]:
             clause = matcher.refusal(fact, cast, learner)
             if clause is not None:

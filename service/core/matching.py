@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from service.core import durations, paths, windows
 from service.core import rule as rules
 from service.core.rule import Condition, Role, Rule
-from service.core.statement import Activity, Fact, Score, Statement, identifier, members
+from service.core.statement import VOIDED, Fact, Score, Statement, identifier, members
 
 LONGEST_VALUE = 100
 """Characters of a value that is kept in a state."""
@@ -110,11 +110,11 @@ def activity_ids(statement: Statement, *lists: str) -> tuple[str, ...]:
     found = statement.context.activities if statement.context else None
     if found is None:
         return ()
-    return tuple(activity.id for name in lists for activity in _as_list(getattr(found, name)) if activity.id)
-
-
-def _as_list(activities: Activity | tuple[Activity, ...]) -> tuple[Activity, ...]:
-    return (activities,) if isinstance(activities, Activity) else activities
+    ids: list[str] = []
+    for name in lists:
+        listed = getattr(found, name)
+        ids += [activity.id for activity in (listed if type(listed) is tuple else (listed,)) if activity.id]
+    return tuple(ids)
 
 
 LISTS: dict[str, Callable[[Statement], tuple[str, ...]]] = {
@@ -294,7 +294,7 @@ class Matcher:
 
     def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
         """The match of a statement that fulfils the rule, for one recipient."""
-        once = _digest([_value(name, fact, cast, self.rule.to, learner, zone) for name in self.rule.once_per])
+        once = [_value(name, fact, cast, self.rule.to, learner, zone) for name in self.rule.once_per]
         if self.per:
             different = _brief(self.per(fact))
         else:
@@ -306,7 +306,7 @@ class Matcher:
             learner,
             fact.happened,
             fact.id,
-            once if self.rule.once_per else None,
+            _digest(once) if once else None,
             different,
             counterparts,
             self.amount(fact) if self.amount else None,
@@ -316,16 +316,16 @@ class Matcher:
         )
 
     def recipients(self, fact: Fact, cast: Cast) -> Iterator[int]:
-        """Those for whom the statement is a match."""
-        if self.fulfilled_by(fact):
-            for learner in cast[self.rule.to]:
-                if not self.unless or self.refusal(fact, cast, learner) is None:
-                    yield learner
+        """Those for whom a statement that fulfils the conditions is a match."""
+        for learner in cast[self.rule.to]:
+            if not self.unless or self.refusal(fact, cast, learner) is None:
+                yield learner
 
     def matches(self, fact: Fact, cast: Cast, people: People) -> Iterator[Match]:
         """One match for each recipient, where the statement fulfils the rule."""
-        for learner in self.recipients(fact, cast):
-            yield self.match(fact, cast, learner, self.zone(people, learner))
+        if self.fulfilled_by(fact):
+            for learner in self.recipients(fact, cast):
+                yield self.match(fact, cast, learner, self.zone(people, learner))
 
     def zone(self, people: People, learner: int) -> ZoneInfo:
         """The zone in which this rule counts this learner's days."""
@@ -346,10 +346,12 @@ class NeedsMatcher(Matcher):
         return any(part.fulfilled_by(fact) for part in self.parts)
 
     def recipients(self, fact: Fact, cast: Cast) -> Iterator[int]:
-        yield from dict.fromkeys(learner for part in self.parts for learner in part.recipients(fact, cast))
+        fulfilled = (part for part in self.parts if part.fulfilled_by(fact))
+        yield from dict.fromkeys(learner for part in fulfilled for learner in part.recipients(fact, cast))
 
     def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
-        places = tuple(place for place, part in enumerate(self.parts) if learner in part.recipients(fact, cast))
+        fulfilled = ((place, part) for place, part in enumerate(self.parts) if part.fulfilled_by(fact))
+        places = tuple(place for place, part in fulfilled if learner in part.recipients(fact, cast))
         return Match(learner, fact.happened, fact.id, steps=places)
 
 
@@ -407,8 +409,15 @@ def _digest(values: Sequence[str | None]) -> bytes:
 # --- many rules ---------------------------------------------------------------------------------------------------
 
 
+class Filed(NamedTuple):
+    """A rule where a statement finds it. further: what remains to be asked of one that does."""
+
+    matcher: Matcher
+    further: tuple[Predicate, ...]
+
+
 class Index:
-    """Rules, filed so that a statement finds its candidates by a few look-ups."""
+    """Rules, filed so that a statement finds those it may fulfil by a few look-ups."""
 
     def __init__(self, matchers: Iterable[Matcher]) -> None:
         self._verbs: dict[str, _Drawer] = {}
@@ -417,51 +426,76 @@ class Index:
                 for verb in dict.fromkeys(exact(when, "verb")):
                     self._verbs.setdefault(verb, _Drawer()).file(matcher, when)
 
-    def candidates(self, statement: Statement) -> list[Matcher]:
-        """The rules that this statement may fulfil, each once."""
-        drawer = self._verbs.get(statement.verb_id)
-        if drawer is None or statement.voids is not None:
+    def fulfilled(self, fact: Fact) -> list[Matcher]:
+        """The rules whose conditions this statement fulfils, each once."""
+        found = [
+            matcher
+            for matcher, further in self.filed(fact.statement)
+            if not further or all(holds(fact) for holds in further)
+        ]
+        return list(dict.fromkeys(found)) if len(found) > 1 else found
+
+    def filed(self, statement: Statement) -> list[Filed]:
+        """The rules that are asked about this statement; one that is filed twice may be there twice."""
+        verb = statement.verb_id
+        drawer = self._verbs.get(verb)
+        if drawer is None or (verb == VOIDED and statement.voids is not None):
             return []
         found = [*drawer.rest]
         if drawer.types:
             found += drawer.types.get(statement.type or "", ())
         if drawer.objects:
             found += drawer.objects.get(statement.object_id or "", ())
-        if drawer.lists:
-            for key, index in drawer.lists.items():
-                for carried in LISTS[key](statement):
-                    found += index.get(carried, ())
-        return list(dict.fromkeys(found)) if drawer.lists or drawer.several else found
+        for key, index in drawer.lists.items():
+            for carried in LISTS[key](statement):
+                found += index.get(carried, ())
+        return found
 
 
 class _Drawer:
     """The rules of one verb."""
 
     def __init__(self) -> None:
-        self.objects: dict[str, list[Matcher]] = {}
-        self.lists: dict[str, dict[str, list[Matcher]]] = {}
-        self.types: dict[str, list[Matcher]] = {}
-        self.rest: list[Matcher] = []
-        self.several = False
-        """Whether a rule may be filed here more than once."""
+        self.objects: dict[str, list[Filed]] = {}
+        self.lists: dict[str, dict[str, list[Filed]]] = {}
+        self.types: dict[str, list[Filed]] = {}
+        self.rest: list[Filed] = []
 
     def file(self, matcher: Matcher, when: Sequence[Condition]) -> None:
-        self.several = self.several or bool(matcher.steps) or isinstance(matcher, NeedsMatcher)
         if objects := exact(when, "object"):
-            _put(self.objects, objects, matcher)
+            _put(self.objects, objects, _filed(matcher, when, "object"))
         elif part_of := _carried(when, "part_of"):
-            _put(self.lists.setdefault("part_of", {}), part_of, matcher)
+            _put(self.lists.setdefault("part_of", {}), part_of, _filed(matcher, when, "part_of"))
         elif tags := _carried(when, "tagged"):
-            _put(self.lists.setdefault("tagged", {}), tags, matcher)
+            _put(self.lists.setdefault("tagged", {}), tags, _filed(matcher, when, "tagged"))
         elif types := exact(when, "type"):
-            _put(self.types, types, matcher)
+            _put(self.types, types, _filed(matcher, when, "type"))
         else:
-            self.rest.append(matcher)
+            self.rest.append(_filed(matcher, when, "verb"))
 
 
-def _put(index: dict[str, list[Matcher]], keys: Iterable[str], matcher: Matcher) -> None:
+def _filed(matcher: Matcher, when: Sequence[Condition], key: str) -> Filed:
+    """The rule without the conditions that hold wherever a statement finds it under its verb and this key."""
+    if when is not matcher.rule.when:  # a step of a sequence, or a statement that is needed
+        return Filed(matcher, (matcher.fulfilled_by,))
+    told = [_first(when, "verb"), _first(when, key)]
+    known = [condition for condition in told if not isinstance(condition, rules.Carries) or _is_one_group(condition)]
+    further = (holds for condition, holds in zip(when, matcher.when, strict=True) if not _is_in(condition, known))
+    return Filed(matcher, tuple(further))
+
+
+def _is_one_group(condition: rules.Carries) -> bool:
+    """Whether it is enough that a statement carries one of the ids that the rule is filed under."""
+    return len(condition.all_of) == (0 if condition.any_of else 1)
+
+
+def _is_in(condition: Condition, known: Iterable[Condition | None]) -> bool:
+    return any(condition is one for one in known)
+
+
+def _put(index: dict[str, list[Filed]], keys: Iterable[str], filed: Filed) -> None:
     for key in dict.fromkeys(keys):
-        index.setdefault(key, []).append(matcher)
+        index.setdefault(key, []).append(filed)
 
 
 def filed_by(rule: Rule) -> Iterable[tuple[Condition, ...]]:
@@ -473,16 +507,23 @@ def filed_by(rule: Rule) -> Iterable[tuple[Condition, ...]]:
     return (rule.when,)
 
 
-def exact(when: Iterable[Condition], key: str) -> tuple[str, ...]:
-    """The texts of which a statement must have one, when the conditions name them exactly."""
+def _first(when: Iterable[Condition], key: str) -> rules.Among | rules.Carries | None:
+    """The condition that files a rule under this key: the first one that names what a statement must have exactly."""
     for condition in when:
         if isinstance(condition, rules.Among) and condition.key == key and not condition.starts_with:
-            return condition.any_of
-    return ()
+            return condition
+        if isinstance(condition, rules.Carries) and condition.key == key:
+            return condition
+    return None
+
+
+def exact(when: Iterable[Condition], key: str) -> tuple[str, ...]:
+    """The texts of which a statement must have one, when the conditions name them exactly."""
+    found = _first(when, key)
+    return found.any_of if found is not None else ()
 
 
 def _carried(when: Iterable[Condition], key: str) -> tuple[str, ...]:
-    for condition in when:
-        if isinstance(condition, rules.Carries) and condition.key == key:
-            return condition.any_of or (condition.all_of[0] if condition.all_of else ())
-    return ()
+    """The ids of which a statement must carry one, when the conditions name them."""
+    found = _first(when, key)
+    return found.any_of or next(iter(found.all_of), ()) if isinstance(found, rules.Carries) else ()
