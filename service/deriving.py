@@ -34,9 +34,11 @@ class Deriving:
     """Evaluates what reads awards, for the learners that a transaction touches.
 
     touched: the groups for whose statements something has changed, and those that are to be evaluated whatever has.
+    writes: whether purses are kept; without, `having` may be asked in a transaction that only reads.
     """
 
-    def __init__(self, connection: Driver, here: World, people: People) -> None:
+    def __init__(self, connection: Driver, here: World, people: People, writes: bool = True) -> None:
+        self.writes = writes
         self.connection, self.here, self.people = connection, here, people
         self.strata = here.strata
         self.touched: set[Group] = set()
@@ -97,7 +99,9 @@ class Deriving:
                 states[learner], cuts = self._advanced(ready[learner].purse, kept[learner].state, gained)
                 corrections += [self._cut(learner, line) for line in derived.correcting(self.strata, cuts)]
         now = {learner: Kept(ready[learner].by, state) for learner, state in states.items()}
-        store.put(self.connection, currency, {learner: one for learner, one in now.items() if one != kept.get(learner)})
+        changed = {learner: one for learner, one in now.items() if one != kept.get(learner)}
+        if changed and self.writes:
+            store.put(self.connection, currency, changed)
         for learner, one in now.items():
             self._tell(currency, learner, ready[learner].purse, kept.get(learner), one)
         return corrections

@@ -13,16 +13,20 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from service import needing
 from service.core import evaluate, kinds, reasons, windows
+from service.core.derived import Line, clause
 from service.core.evaluate import Award
 from service.core.matching import Match, Roles
-from service.core.rule import First, Rule
+from service.core.needs import Met
+from service.core.rule import Cap, First, Rule
 from service.core.statement import Fact
+from service.needing import Standing
 from service.store import history, identity, inbox, ledger, matches, races, rules
 from service.store.engine import Driver
 from service.store.history import Moment
 from service.store.rules import Ruleset, Version
-from service.world import Counting, parts
+from service.world import Counting, World, parts
 
 STRETCH, AT_ONCE = 5000, 500
 """Statements of a learner that one look for near misses goes back, and how many are read at once."""
@@ -61,7 +65,8 @@ class Refused(NamedTuple):
 class Explanation(NamedTuple):
     """What a rule says of a learner's matches: the newest first, and how many there are.
 
-    recounting: history is being counted again by this rule, so matches may still be missing.
+    recounting: history is being counted again by this rule, so matches may still be missing. needs: what a rule with
+    needs asks for, and since when it is there.
     """
 
     version: Version
@@ -73,6 +78,7 @@ class Explanation(NamedTuple):
     progress: tuple[int, int] | None
     pending: int
     recounting: bool
+    needs: Sequence[Met] = ()
 
     @property
     def rule(self) -> Rule:
@@ -107,6 +113,8 @@ def explain(
     if version is None:
         return None
     counting, group = Counting(version), (version.number, learner)
+    if counting.derived:
+        return _of_awards(connection, ruleset, version, learner, now, limit, offset)
     own = matches.of_groups(connection, [group])[group]
     setting = counting.setting(_zone(connection, ruleset, counting, learner))
     step = evaluate.fold(setting, own)
@@ -128,6 +136,41 @@ def explain(
         inbox.size(connection),
         version.phase != "done",
     )
+
+
+def _of_awards(
+    connection: Driver, ruleset: Ruleset, version: Version, learner: int, now: datetime, limit: int, offset: int
+) -> Explanation:
+    """Why, by a rule that reads what others give: what it has in the ledger, and of what it needs what is there."""
+    here, group = World(ruleset), (version.number, learner)
+    standing = needing.of_rule(connection, here, here.counting[version.number], learner, now)
+    reason = _clause(version.rule, standing)
+    lines = [
+        Line(version.rule.name, line.key, line.happened, line.unit, have.amount, have.statements, reason)
+        for line, have in ledger.booked(connection, [group])[group].items()
+    ]
+    booked = evaluate.awards_of(learner, lines)
+    awards = _newest(booked, limit, offset)
+    seen = _seen(connection, {id_ for award in awards for id_ in award.statements})
+    versions = ledger.versions(connection, group)
+    return Explanation(
+        version,
+        [_given(award, versions.get((award.key, award.happened)), seen) for award in awards],
+        [],
+        len(booked),
+        0,
+        len(matches.of_groups(connection, [group])[group]),
+        (standing.done, standing.of) if standing else None,
+        inbox.size(connection),
+        version.phase != "done",
+        standing.needs if standing else (),
+    )
+
+
+def _clause(rule: Rule, standing: Standing | None) -> str:
+    if isinstance(rule.kind, Cap):
+        return clause(rule.kind)
+    return f"has {', '.join(one.need for one in standing.needs if one.since) if standing else 'all that is needed'}"
 
 
 def _zone(connection: Driver, ruleset: Ruleset, counting: Counting, learner: int) -> ZoneInfo:

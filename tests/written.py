@@ -63,6 +63,10 @@ def documents(*written: str) -> Documents:
 def _completed(said: Json) -> Json:
     if "board" in said:
         return {"title": "A board", "who": "everyone", **said}
+    if "caps" in said or "levels" in said:
+        return said
+    if "needs" in said:
+        said = {"when": None, **said}
     whole = {
         "rule": "r",
         "title": "A rule",

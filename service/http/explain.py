@@ -70,6 +70,13 @@ class Towards(Schema):
     text = fields.String(required=True, metadata={"example": "3 of 5"})
 
 
+class NeededThing(Schema):
+    """One thing that a rule needs."""
+
+    need = fields.String(required=True, metadata={"example": "badge risk-assessment-theory"})
+    since = fields.AwareDateTime(required=True, allow_none=True, metadata={"description": "null: it is missing"})
+
+
 class ExplanationOf(Schema):
     """What a rule makes of a learner's statements, the newest first."""
 
@@ -88,6 +95,9 @@ class ExplanationOf(Schema):
     progress = fields.Nested(Towards, required=True, allow_none=True)
     pending = fields.Integer(required=True, metadata={"description": "statements that wait to be evaluated"})
     recounting = fields.Boolean(required=True, metadata={"description": "history is being counted again by this rule"})
+    needs = fields.List(
+        fields.Nested(NeededThing), required=True, metadata={"description": "of a rule with needs, each single one"}
+    )
 
 
 class Missed(Schema):
@@ -205,6 +215,7 @@ def _told(found: Explanation) -> dict[str, Any]:
         "progress": progress and {"done": progress[0], "of": progress[1], "text": f"{progress[0]} of {progress[1]}"},
         "pending": found.pending,
         "recounting": found.recounting,
+        "needs": [one._asdict() for one in found.needs],
     }
 
 

@@ -13,7 +13,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates
 from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
-from service import boards, jobs
+from service import boards, jobs, needing
 from service.core.statement import Agent, identifier
 from service.core.windows import zone
 from service.http.auth import permit, requires
@@ -51,6 +51,13 @@ class Learner(Schema):
     opted_in = fields.Boolean(
         required=True, metadata={"description": "shows on boards that need the learner's consent"}
     )
+    level = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "by the levels called default, or the only ones"}
+    )
+    levels = fields.Dict(
+        keys=fields.String(), values=fields.Integer(allow_none=True), required=True,
+        metadata={"description": "the level by each `levels:` document", "example": {"default": 3}},
+    )  # fmt: skip
     badges = fields.List(fields.Nested(HeldBadge), required=True)
 
 
@@ -117,6 +124,13 @@ class LedgerPage(Schema):
     cursor = fields.Integer(load_default=None, validate=validate.Range(1, LARGEST))
 
 
+class Need(Schema):
+    """One thing that a rule needs."""
+
+    need = fields.String(required=True, metadata={"example": "badge risk-assessment-theory"})
+    since = fields.AwareDateTime(required=True, allow_none=True, metadata={"description": "null: it is missing"})
+
+
 class Progress(Schema):
     """How far a learner is on the way to a rule's next award."""
 
@@ -125,12 +139,25 @@ class Progress(Schema):
     of = fields.Integer(required=True)
     period = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, metadata={"example": "3 of 5"})
+    needs = fields.List(fields.Nested(Need), metadata={"description": "of a rule with needs, each single one"})
+
+
+class Level(Schema):
+    """How far a learner is on the way to the next level."""
+
+    levels = fields.String(required=True, metadata={"example": "default"})
+    currency = fields.String(required=True, metadata={"example": "points"})
+    level = fields.Integer(required=True, allow_none=True)
+    points = fields.Integer(required=True)
+    next = fields.Integer(required=True, allow_none=True, metadata={"description": "null: this is the highest"})
+    at = fields.Integer(required=True, allow_none=True, metadata={"description": "where the next level begins"})
 
 
 class ProgressList(Schema):
-    """Every rule a learner is on the way with."""
+    """Every rule a learner is on the way with, and every level."""
 
     progress = fields.List(fields.Nested(Progress), required=True)
+    levels = fields.List(fields.Nested(Level), required=True)
 
 
 @blueprint.route("")
@@ -221,9 +248,15 @@ def ledger(page: Mapping[str, Any], learner: int) -> Response:
 def get_progress(learner: int) -> dict[str, Any]:
     """How far a learner is with each rule"""
     with services().engine.begin() as connection:
-        profiles.profile(connection, learner) or _nobody(learner)
-        found = progress.of_learner(driver(connection), learner, datetime.now(UTC))
-    return {"progress": [{**line._asdict(), "text": f"{line.done} of {line.of}"} for line in found]}
+        found = profiles.profile(connection, learner) or _nobody(learner)
+        levels = profiles.levels(connection, found.points)
+        lines = progress.of_learner(driver(connection), learner, datetime.now(UTC))
+        standings = needing.of_learner(driver(connection), learner, datetime.now(UTC))
+    told = [
+        *({**line._asdict(), "text": f"{line.done} of {line.of}"} for line in lines),
+        *({**one._asdict(), "period": None, "text": f"{one.done} of {one.of}"} for one in standings),
+    ]
+    return {"progress": sorted(told, key=lambda line: line["rule"]), "levels": levels}
 
 
 def _identifier(agent: str) -> str:
@@ -249,7 +282,9 @@ def _learner(connection: Connection, found: Profile) -> dict[str, Any]:
         {"award": award.id, "achievement": award.achievement.name, "state": award.state}
         for award in awards_of(connection, found.id, datetime.now(UTC))
     ]
-    return dict(Learner().dump({**found._asdict(), "badges": held}))
+    levels = {reached.levels: reached.level for reached in profiles.levels(connection, found.points)}
+    level = next(iter(levels.values()), None) if len(levels) == 1 or "default" in levels else None
+    return dict(Learner().dump({**found._asdict(), "level": level, "levels": levels, "badges": held}))
 
 
 def _nobody(number: int | None) -> Any:

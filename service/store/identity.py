@@ -91,6 +91,14 @@ def lock(connection: Driver, ids: Iterable[int]) -> dict[int, Person]:
         return {row[0]: Person(*row) for row in cursor.fetchall()}
 
 
+def unlocked(connection: Driver, ids: Sequence[int]) -> dict[int, Person]:
+    """These learners, not locked."""
+    cursor = connection.execute(
+        "SELECT id, time_zone, name, name_happened FROM learner WHERE id = ANY(%b::bigint[])", [list(ids)], binary=True
+    )
+    return {row[0]: Person(*row) for row in cursor}
+
+
 def everybody(connection: Driver) -> dict[int, Person]:
     """All learners, not locked."""
     rows = connection.execute("SELECT id, time_zone, name, name_happened FROM learner", binary=True)

@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, literal, select, update
 
-from service.core.rule import Text
+from service.core.rule import Levels, Text
 from service.store import identity
 from service.store.engine import driver
-from service.store.tables import entry, identifier, learner, rule, rule_version, total
+from service.store.tables import document, entry, identifier, learner, rule, rule_version, total
 
 CHOSEN = datetime(9999, 12, 31, tzinfo=UTC)
 """The event time of a name that somebody chose: no statement is ever newer."""
@@ -72,6 +72,34 @@ def profile(connection: Connection, number: int) -> Profile | None:
     amounts = select(total.c.unit, total.c.amount).where(total.c.learner == number, total.c.unit.not_like("badge:%"))
     points = {"points": 0} | {found.unit: found.amount for found in connection.execute(amounts.order_by(total.c.unit))}
     return Profile(*row, points)
+
+
+class Reached(NamedTuple):
+    """A learner's level: by which document, how many points of it they have, and where the next level begins."""
+
+    levels: str
+    currency: str
+    level: int | None
+    points: int
+    next: int | None
+    at: int | None
+
+
+def levels(connection: Connection, points: Mapping[str, int]) -> list[Reached]:
+    """The levels of somebody who has these points, by every `levels:` document, `default` first."""
+    rows = connection.scalars(select(document.c.resolved).where(document.c.kind == "levels"))
+    found = [msgspec.json.decode(resolved, type=Levels) for resolved in rows]
+    return [_reached(one, points.get(one.points, 0)) for one in sorted(found, key=_default_first)]
+
+
+def _default_first(levels: Levels) -> tuple[bool, str]:
+    return levels.name != "default", levels.name
+
+
+def _reached(levels: Levels, amount: int) -> Reached:
+    level = levels.level(amount)
+    ahead = next(((higher, least) for higher, least in levels.at if least > amount), (None, None))
+    return Reached(levels.name, levels.points, level, amount, *ahead)
 
 
 def lock(connection: Connection, number: int) -> Profile | None:

@@ -114,6 +114,15 @@ def first_applied(connection: Driver) -> dict[int, datetime]:
     return dict(connection.execute("SELECT rule, min(applied) FROM rule_version GROUP BY rule").fetchall())
 
 
+def any_with_needs(connection: Driver) -> bool:
+    """Whether there is a rule with needs."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM rule_version "
+        "WHERE convert_from(resolved, 'UTF8')::jsonb #>> '{kind,type}' = 'needs')"
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def text_of(connection: Driver, version: Version) -> str:
     """A version of a rule as its author wrote it."""
     row = connection.execute(

@@ -64,6 +64,8 @@ def test_a_learner_has_points_by_currency_and_badges(reader: Caller, engine: Eng
         "points": {"points": 120, "stars": 3},
         "time_zone": None,
         "opted_in": True,
+        "level": None,
+        "levels": {},
         "badges": [],
     }
 
