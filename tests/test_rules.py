@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from service import shipped
 from service.cli import plaudit
 from service.core.language import load, read_directory
+from service.core.rule import Cap
 from service.core.vocabulary import Section
 
 DOCUMENTS, PROBLEMS = load(read_directory(shipped.rules()))
@@ -27,7 +28,7 @@ def test_their_tests_pass_and_touch_every_clause() -> None:
 
 
 def test_each_rule_is_live_and_tells_people_how_to_earn() -> None:
-    for rule in DOCUMENTS.rules:
+    for rule in (one for one in DOCUMENTS.rules if not isinstance(one.kind, Cap)):
         assert (rule.status, bool(rule.title), bool(rule.how_to_earn)) == ("live", True, True), rule.name
 
 

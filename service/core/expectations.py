@@ -12,7 +12,8 @@ from uuid import UUID
 
 from service.core import scalars
 from service.core.forms import Form, Key, Reading, Table, expected, fields, list_of, mapping
-from service.core.misses import BADGE, Badges, Expectation, Ledger, NothingRefused, Progress, Refused, Total
+from service.core.misses import BADGE, Badges, Expectation, Ledger, Level, NothingRefused, Progress, Refused, Total
+from service.core.needs_form import default
 from service.core.places import Items, Node, Pairs, Scalar, shown
 
 _AMOUNT = scalars.whole(0, 10**12, 50)
@@ -43,9 +44,7 @@ def _amounts(reading: Reading, node: Node, name: str) -> tuple[tuple[str, int], 
 PERSON: Table = {
     "points": Key(Form(_AMOUNT.words, "50", _AMOUNT.schema, _amounts), "the sum of points, or `{currency: number}`"),
     "badges": Key(list_of(_BADGE, may_be_empty=True), "exactly these badges"),
-    "level": Key(
-        _AMOUNT, "the level", refused="is not known yet: this version of Plaudit has no levels; leave it out."
-    ),
+    "level": Key(scalars.whole(1, 1000, 3), "the level, by the levels called `default` or the only ones"),
 }
 """What is expected of one person; beside these every currency is a key of its own."""
 
@@ -98,6 +97,11 @@ def _of_person(reading: Reading, person: str, node: Node) -> Iterable[Expectatio
         place = (node.key(name) or node).place
         if name == "badges":
             yield Badges(place, person, value)
+        elif name == "level":
+            if (levels := default(reading.levels)) is None:
+                reading.error(place, 'There is no levels document called "default": write one, or leave this out.')
+            else:
+                yield Level(place, person, value, levels)
         else:
             amounts = value if name == "points" else ((name, value),)
             yield from (Total(place, person, currency, amount) for currency, amount in amounts)

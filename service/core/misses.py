@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from service.core.evaluate import Award, Outcome
 from service.core.places import Place, listed
+from service.core.rule import Levels
 
 BADGE = "badge:"
 
@@ -98,6 +99,22 @@ class Badges(Struct, frozen=True):
 def _badges(names: Iterable[str]) -> str:
     found = sorted(names)
     return f"badges {listed(found, 'and')}" if found else "no badges"
+
+
+class Level(Struct, frozen=True):
+    """The level that somebody has reached."""
+
+    place: Place
+    person: str
+    level: int
+    levels: Levels
+
+    def missed(self, result: Result) -> Miss | None:
+        amounts = [award.amounts.get(self.levels.points, 0) for award in result.awards(self.person)]
+        got = self.levels.level(sum(amounts))
+        if got == self.level:
+            return None
+        return Miss(self.place, self.person, f"level {self.level}", f"level {got} with {sum(amounts)}")
 
 
 class Refused(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.core import scalars
@@ -119,11 +119,16 @@ LEVEL: Table = {
 }
 
 
+def default(levels: Mapping[str, Levels]) -> Levels | None:
+    """The levels that are meant where none are named: those called `default`, or the only ones."""
+    return levels.get("default") or (next(iter(levels.values())) if len(levels) == 1 else None)
+
+
 def _level(reading: Reading, node: Pairs, found: dict[str, Any]) -> NeedPoints | None:
     if "level" not in found:
         return None
     place, known = node.get("level") or node, reading.levels
-    name = found.get("levels") or next((one for one in ("default", *known) if one in known), None)
+    name = found.get("levels") or getattr(default(known), "name", None)
     if name is None or name not in known:
         if (name or "levels:") not in reading.unread:
             near = reading.nearest(name, known) if name else ""
