@@ -180,7 +180,8 @@ def as_jws(connection: Connection, found: Credential, issuer: Issuer, secret: st
 
 
 def _purpose(award: Award) -> Purpose:
-    return "revocation"
+    """Open Badges 3.0 knows one status of a credential (`docs/decisions/0004-one-status-a-credential.md`)."""
+    return "suspension" if award.achievement.suspendable else "revocation"
 
 
 def reason(award: Award) -> str:

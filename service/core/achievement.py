@@ -122,3 +122,5 @@ class Achievement(Struct, frozen=True):
     field_of_study: str | None = None
     credits: float | None = None
     micro_credential: MicroCredential | None = None
+    suspendable: bool = False
+    """Whether credentials can be suspended and reinstated; others can be revoked, for good."""

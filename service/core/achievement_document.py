@@ -293,6 +293,7 @@ ACHIEVEMENT: Table = {
     "code": Key(scalars.text("a code", "DE-101"), "the code that people know it by"),
     "field": Key(scalars.text("a field", "Safety at work"), "the field of study"),
     "credits": Key(scalars.number(0, 10_000, "a number", "2"), "credit points that it stands for"),
+    "suspendable": Key(scalars.TRUTH, "credentials can be suspended and reinstated; otherwise only revoked, for good"),
     "micro_credential": Key(MICRO_FORM, "what a micro-credential has to say of itself; with type MicroCredential"),
 }
 

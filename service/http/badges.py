@@ -97,7 +97,7 @@ def of_learner(page: Mapping[str, int], learner: int) -> Response:
         if profiles.profile(connection, learner) is None:
             raise Problem(404, f"No learner has the id {learner}.")
         held = store.awards_of(connection, learner, datetime.now(UTC))
-    told = [_badge(award) for award in held[offset : offset + limit]]
+    told = [badge_told(award) for award in held[offset : offset + limit]]
     response = jsonify(Badges().dump({"badges": told, "total": len(held)}))
     if offset + limit < len(held):
         following = urlencode({"limit": limit, "offset": offset + limit})
@@ -157,7 +157,7 @@ def put_sharing(wanted: Mapping[str, bool], award: UUID) -> dict[str, Any]:
         if found.credential is None:
             raise Problem(409, "This badge has not been taken, so there is nothing to share.")
         offers.share(connection, [award, *offers.stands_on(connection, award)], now if wanted["shared"] else None)
-        return _badge(_own(store.award(connection, award, now), award))
+        return badge_told(_own(store.award(connection, award, now), award))
 
 
 @blueprint.route("/badges/<uuid:award>/revoke", methods=["POST"])
@@ -171,14 +171,14 @@ def revoke(why: Mapping[str, str], award: UUID) -> dict[str, Any]:
         if not credentials.revoke(connection, award, why["because"], now):
             raise Problem(409, "This award has no credential that could be withdrawn.")
         lists.sign_dirty(connection, issuer_of, here.settings.secret_key, now)
-        return _badge(_own(store.award(connection, award, now), award))
+        return badge_told(_own(store.award(connection, award, now), award))
 
 
 def credential_url(award: Award) -> str | None:
     return issuer().url(f"credentials/{award.credential}") if award.credential else None
 
 
-def _badge(award: Award) -> dict[str, Any]:
+def badge_told(award: Award) -> dict[str, Any]:
     return {
         "award": award.id,
         "achievement": award.achievement.name,

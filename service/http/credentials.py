@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Response
+from flask import Response, redirect
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from service.http.credential_files import compact
 from service.http.holders import readable
@@ -24,10 +25,12 @@ HELD_BY = {"emailAddress": "e-mail address", "ext:mbox_sha1sum": "e-mail address
 
 @blueprint.route("/<uuid:id_>")
 @blueprint.response(200, Published, content_type=VC, description="An OpenBadgeCredential; a page for browsers")
-def get(id_: UUID) -> Response:
+def get(id_: UUID) -> WerkzeugResponse:
     """A credential, as it was signed"""
     form = form_of(*VC_FORMS, *JWS_FORMS, "text/html")
     found = readable(id_)
+    if form == "text/html" and found.replaced_by:
+        return redirect(str(found.replaced_by), 303)
     if form == "text/html":
         response = _page(found)
     else:
@@ -57,7 +60,8 @@ def _page(found: Credential) -> Response:
         until=found.expires,
         expired=found.expires is not None and found.expires <= datetime.now(UTC),
         revoked=found.revoked,
-        because=found.revoked_because,
+        suspended=found.suspended,
+        because=found.revoked_because if found.revoked else found.suspended_because,
         held_by=_held_by(subject),
         address=said["id"],
         path=f"../credentials/{found.id}",

@@ -275,6 +275,19 @@ def _about(row: Row[Any], said: Said) -> Achievement:
     return Achievement(row.achievement, title, said.how_to_earn or title, said.how_to_earn or title, type=kind)
 
 
+def in_review(connection: Connection, now: datetime, most: int) -> list[tuple[Award, datetime]]:
+    """What was claimed and lost its ground, and waits for an admin's decision, with the moment; the oldest first."""
+    rows = connection.execute(
+        _AWARDS.where(badge_award.c.review).order_by(badge_award.c.undone, badge_award.c.id).limit(most)
+    )
+    return [(_award(row, now), row.undone) for row in rows]
+
+
+def decided(connection: Connection, award_id: UUID) -> None:
+    """Note that an admin has decided about an award that lost its ground."""
+    connection.execute(update(badge_award).where(badge_award.c.id == award_id).values(review=False))
+
+
 # --- links and decisions --------------------------------------------------------------------------------------------
 
 

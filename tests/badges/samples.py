@@ -53,10 +53,10 @@ def signed(document: dict[str, Any], key: SigningKey = KEY) -> dict[str, Any]:
     return signed_document
 
 
-def status_list(*revoked: int, key: SigningKey = KEY) -> dict[str, Any]:
+def status_list(*revoked: int, key: SigningKey = KEY, purpose: str = "revocation") -> dict[str, Any]:
     """The signed status list with these bits set."""
     bits = status.marked(status.empty(), revoked)
-    return signed(documents.status_list(ISSUER, 1, "revocation", status.encode(bits), AWARD.issued, 300), key)
+    return signed(documents.status_list(ISSUER, 1, purpose, status.encode(bits), AWARD.issued, 300), key)
 
 
 def shapes() -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ from jsonschema import Draft201909Validator
 from pyld import jsonld
 
 from service.badges import rdf, vendored
+from service.badges.documents import Status
 from service.badges.keys import SigningKey
 from tests.badges import samples
 from tests.badges.verifiers import verdicts
@@ -73,6 +74,12 @@ def test_a_credential_signed_with_a_retired_key_is_valid_while_the_did_document_
     assert verdicts(samples.signed(samples.credential(), old), documents) == ALL_AGREE
 
 
+@pytest.mark.js
+def test_a_credential_that_can_be_suspended_is_valid_while_it_is_not() -> None:
+    signed = samples.signed(samples.credential(status=Status("suspension", 1, INDEX)))
+    assert verdicts(signed, published(samples.status_list(purpose="suspension"))) == ALL_AGREE
+
+
 def _tampered() -> dict[str, Any]:
     document = samples.signed(samples.credential())
     document["credentialSubject"]["achievement"]["name"] = "Grand master"
@@ -84,6 +91,11 @@ def _tampered() -> dict[str, Any]:
     ("credential", "status_list"),
     [
         pytest.param(samples.signed(samples.credential()), samples.status_list(INDEX), id="revoked"),
+        pytest.param(
+            samples.signed(samples.credential(status=Status("suspension", 1, INDEX))),
+            samples.status_list(INDEX, purpose="suspension"),
+            id="suspended",
+        ),
         pytest.param(_tampered(), samples.status_list(), id="tampered"),
         pytest.param(
             samples.signed(samples.credential(), SigningKey.new("key-1")), samples.status_list(), id="wrong key"
