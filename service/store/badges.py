@@ -189,6 +189,11 @@ def awards_of(connection: Connection, learner_id: int, now: datetime) -> list[Aw
     return [_award(row, now) for row in rows]
 
 
+def awards(connection: Connection, ids: Sequence[UUID], now: datetime) -> list[Award]:
+    """The awards with these ids."""
+    return [_award(row, now) for row in connection.execute(_AWARDS.where(badge_award.c.id == func.any(list(ids))))]
+
+
 def award(connection: Connection, id_: UUID, now: datetime, *, lock: bool = False) -> Award | None:
     """The award with this id; with `lock` nobody else decides about it before this transaction ends."""
     if lock:

@@ -29,7 +29,7 @@ from service.replay import apply_rules_directory
 from service.store.engine import engine
 from service.store.intake import Row
 from service.wsgi import settle
-from tests.bench import bare, foresight, machine, rules, workload
+from tests.bench import bare, foresight, machine, rules, signing, workload
 from tests.bench.service import CONNECTIONS, Load, Running, beside, nothing, running
 
 RULES = 600
@@ -43,7 +43,7 @@ def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="plaudit-bench-"))
     directory.chmod(0o755)
     try:
-        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth", "rules", "preview"})
+        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth", "rules", "preview", "signing"})
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -60,6 +60,8 @@ def _bench(directory: Path, wanted: set[str]) -> None:
         _deciding()
     if "preview" in wanted:
         _previews(directory / "preview")
+    if "signing" in wanted:
+        _signing(directory / "signing")
 
 
 def _machine(directory: Path) -> None:
@@ -219,6 +221,20 @@ def _evaluated(
     while drain(500).statements:
         pass
     return (time.process_time() + machine.cpu_seconds(servers()) - before) / len(raws) * 1e6
+
+
+# --- signing
+
+
+def _signing(directory: Path) -> None:
+    _head("Signing: credentials a second of CPU on one core, from the award to the bytes")
+    for rate in signing.rates():
+        print(f"  {rate.name:<32}{rate.per_second:8,.0f} a second")
+    with _stores(directory) as (connected, _, _):
+        seconds, before, after = signing.bulk(connected)
+    print(
+        f"  {signing.BULK:,} badges in bulk, into PostgreSQL: {seconds:.0f} s, {before} MiB before, {after} MiB after"
+    )
 
 
 # --- deciding
