@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -25,7 +25,7 @@ from service.core.matching import Index, Roles
 from service.core.rule import First, Text
 from service.core.statement import Fact
 from service.settings import settings
-from service.store import history, identity, inbox, matches, races, rules
+from service.store import history, identity, inbox, ledger, matches, races, rules
 from service.store.engine import Driver, driver, snapshot
 from service.store.engine import engine as connected
 from service.world import Counting, People, World, parts, world
@@ -150,31 +150,33 @@ class _Counts:
                         self.excepted[self.here.by_matcher[id(matcher)].version.number, clause] += 1
 
     def of_rule(self, counting: Counting, now: datetime) -> RuleHealth:
-        """One rule: its matches folded again, group by group."""
+        """One rule: its matches folded again, group by group; of one that reads awards, what the ledger has."""
         rule, version = counting.rule, counting.version
         refusals = Counter({clause: n for (number, clause), n in self.excepted.items() if number == version.number})
         among = (
             races.first(self.connection, version.number, rule.kind.learners) if isinstance(rule.kind, First) else None
         )
-        made, learners, awards = 0, 0, 0
-        last_match, last_award = list[datetime](), list[datetime]()
+        made, learners = 0, 0
+        last_match, awards = list[datetime](), list[datetime]()
         for (_, learner), own in matches.grouped(self.connection, [version.number]):
+            made, learners = made + len(own), learners + 1
+            last_match.append(own[-1].happened)
+            if counting.derived:
+                continue
             step = evaluate.fold(counting.setting(counting.matcher.zone(self.people, learner)), own)
             if among is not None and learner not in among:
                 step = evaluate.outrun(rule, step)
-            made, learners, awards = made + len(own), learners + 1, awards + len(step.awards)
-            last_match.append(own[-1].happened)
-            last_award += [max(award.happened for award in step.awards)] if step.awards else []
+            awards += [award.happened for award in step.awards]
             refusals.update(refusal.because.partition(":")[0] for refusal in step.refusals)
+        if counting.derived:
+            for _, lines in ledger.standing(self.connection, [version.number]):
+                awards += {(line.key, line.happened): line.happened for line, _ in lines}.values()
         end = counting.setting(self.here.ruleset.zone).end
         return RuleHealth(
             rule.name, rule.title, rule.status, version.version, self.applied[version.number], end <= now,
-            made, learners, _latest(last_match), awards, _latest(last_award), dict(refusals.most_common()),
+            made, learners, max(last_match, default=None), len(awards), max(awards, default=None),
+            dict(refusals.most_common()),
         )  # fmt: skip
-
-
-def _latest(moments: Iterable[datetime]) -> datetime | None:
-    return max(moments, default=None)
 
 
 # --- kept for whoever asks ----------------------------------------------------------------------------------------

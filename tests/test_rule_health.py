@@ -20,6 +20,8 @@ RULES = (
     "{rule: never, when: {verb: completed, score: {at_least: 0.9}}}",
     "{rule: tried, status: trial}",
     "{rule: over, until: 2026-01-31}",
+    "{rule: few, when: null, needs: {all_of: [{points: 20}]}, give: {badge: keen}}",
+    "{rule: quick, first: {learners: 1, settle: 6 years}}",
 )
 
 
@@ -57,6 +59,8 @@ def test_matches_awards_and_refusals_are_counted_for_each_rule(found: Health) ->
         "never": (0, 0, 0, {}),
         "tried": (5, 2, 5, {}),
         "over": (5, 2, 5, {}),
+        "few": (0, 0, 2, {}),
+        "quick": (5, 2, 1, {"not among the first 1": 1}),
     }
     told = {one.rule: one for one in found.rules}
     assert (told["many"].last_match, told["many"].last_award) == (moment("2026-01-04"), moment("2026-01-02T13:00:00"))
@@ -78,8 +82,8 @@ def test_a_rule_rests_that_has_given_nothing_for_long_but_not_one_that_is_over(f
         return {one.rule for one in found.rules if one.rests(moment(day), days)}
 
     applied = found.rules[0].applied
-    assert resting("2026-02-03") == {"many"}
-    assert resting("2026-02-03", 20) == {"r", "once", "many", "tried"}
+    assert resting("2026-02-03") == {"many", "quick"}
+    assert resting("2026-02-03", 20) == {"r", "once", "many", "tried", "few", "quick"}
     later = applied + timedelta(days=29), applied + timedelta(days=31)
     never = next(one for one in found.rules if one.rule == "never")
     assert [never.rests(moment) for moment in later] == [False, True]
