@@ -60,7 +60,7 @@ def test_matches_awards_and_refusals_are_counted_for_each_rule(found: Health) ->
         "tried": (5, 2, 5, {}),
         "over": (5, 2, 5, {}),
         "few": (0, 0, 2, {}),
-        "quick": (5, 2, 1, {"not among the first 1": 1}),
+        "quick": (5, 2, 1, {"counted already": 3, "not the first learner": 1}),
     }
     told = {one.rule: one for one in found.rules}
     assert (told["many"].last_match, told["many"].last_award) == (moment("2026-01-04"), moment("2026-01-02T13:00:00"))

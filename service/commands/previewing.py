@@ -98,6 +98,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield "No rule would be another."
     for change in report.rules:
         yield _change(change)
+    if report.follow:
+        yield f"For it these would give otherwise, too: {', '.join(report.follow)}"
     yield f"{report.gain} learners would gain{_in_all(report.gained)}, {report.lose} would lose{_in_all(report.lost)}."
     yield from _differences("Gains", report.gains, report.gain)
     yield from _differences("Losses", report.losses, report.lose)

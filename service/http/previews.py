@@ -123,6 +123,11 @@ class PreviewReport(Schema):
 
     ground = fields.Nested(PreviewGround, required=True)
     rules = fields.List(fields.Nested(PreviewedRule), required=True)
+    follow = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "rules that read what these give, and would give otherwise for it"},
+    )
     gain = fields.Integer(required=True, metadata={"description": "how many learners would gain"})
     lose = fields.Integer(required=True)
     gained = amounts("in all")

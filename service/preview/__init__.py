@@ -1,9 +1,9 @@
 """What other rules would do, on all of history and without doing it: who gains and loses, badges, boards.
 
-One snapshot that cannot be written to; nothing is sampled. Only the rules that would be others are evaluated: their
-matches are made from the statements that can fulfil them, or taken as they are where the conditions stay, and what
-folding them gives is compared with the ledger. Matches go through a temporary table that the database sorts by group,
-so memory does not grow with history.
+One snapshot that cannot be written to; nothing is sampled. Only the rules that would be others are evaluated, and those
+that read their awards: matches are made from the statements that can fulfil a rule, or taken as they are where its
+conditions stay, and what folding them gives is compared with the ledger. Matches go through a temporary table that the
+database sorts by group, so memory does not grow with history.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from service.core.evaluate import Step
 from service.core.ledger import Line
 from service.core.matching import Index, Match
 from service.preview.changes import Change, Wanted, boards, changes
+from service.preview.readers import ASIDE, Readers
 from service.preview.report import reported
 from service.preview.sums import Lines, Sums
 from service.preview.told import Ground, Report
@@ -44,11 +45,13 @@ def preview(
     """
     with dedicated(engine) as connection:
         connection.execute("CREATE TEMPORARY TABLE fresh (LIKE match)")
+        connection.execute(ASIDE)
+        connection.execute("CREATE INDEX ON aside (learner)")
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
         with connection.transaction(force_rollback=True):
             ruleset = rules.in_force(connection)
             at_work = _Preview(connection, ruleset, changes(ruleset, wanted), progress)
-            return reported(connection, at_work.ground(), at_work.changes, at_work.sums(), now)
+            return reported(connection, at_work.ground(), ruleset, at_work.changes, at_work.sums(), now)
 
 
 class _Preview:
@@ -73,21 +76,29 @@ class _Preview:
         """What the differences add up to."""
         self._match([self.here.counting[one.number] for one in self.changes if one.after and not one.conditions_stay])
         sums = Sums(list(boards(self.ruleset, self.changes)))
+        readers = Readers(self.connection, self.ruleset, self.changes, self.people)
         for change in self.changes:
+            if readers.takes(change):
+                continue
             among = self._among(change) if change.number in self.here.races else None
             booked = ledger.standing(self.connection, [change.number])
             for group, lines, own in _joined(booked, self._groups(change)):
                 have = dict(lines)
-                sums.add(group, have, self._wanted(change, group, have, own, among))
+                wanted = self._wanted(change, group, have, own, among)
+                sums.add(group, have, wanted)
+                if not change.keeps:
+                    readers.note(group, have, wanted)
+        readers.add_to(sums)
         self.progress(self.extent.statements, self.extent.statements)
         return sums
 
     def _match(self, counting: Sequence[Counting]) -> None:
         """Writes the matches of these rules into the temporary table."""
-        if not counting:
+        sought = _traces(counting)
+        if sought == []:
             return
         self.here.index, known = Index(one.matcher for one in counting), self.here.known.learners
-        for share, chunk in history.holding(self.connection, _traces(counting)):
+        for share, chunk in history.holding(self.connection, sought):
             facts = [one.fact for one in chunk if not one.voided]
             if strangers := {part.key for part in parts(facts)} - known.keys():
                 known.update(identity.known(self.connection, list(strangers)))
@@ -123,7 +134,10 @@ class _Preview:
 
 
 def _traces(counting: Iterable[Counting]) -> list[bytes] | None:
-    """What statements that any of these rules look at hold one of; None where a rule may look at any statement."""
+    """What statements that any of these rules look at hold one of; None where a rule may look at any statement.
+
+    Nothing where none of them looks at statements.
+    """
     sought = [traces.of_rule(one.rule) for one in counting]
     if None in sought:
         return None

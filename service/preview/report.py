@@ -9,11 +9,13 @@ from typing import NamedTuple
 
 from service.core import windows
 from service.core.ranks import Move, Score, moves
+from service.core.rule import Rule
 from service.preview.changes import Change
 from service.preview.sums import Badge, Sums
 from service.preview.told import BadgeChange, BoardChange, BoardMove, Difference, Ground, Report, RuleChange, Who
 from service.store import badges, identity, scores
 from service.store.engine import Driver
+from service.store.rules import Ruleset, Version
 from service.store.scoring import Counted
 
 SHOWN = 100
@@ -25,8 +27,12 @@ Net = Mapping[int, Mapping[str, int]]
 """What is different for each learner, by unit, without what comes to nothing."""
 
 
-def reported(connection: Driver, ground: Ground, changes: Sequence[Change], sums: Sums, now: datetime) -> Report:
+def reported(
+    connection: Driver, ground: Ground, ruleset: Ruleset, changes: Sequence[Change], sums: Sums, now: datetime
+) -> Report:
     """What these sums tell, looking up in the same snapshot what people and boards are called and have."""
+    versions = {version.number: version for version in ruleset.versions}
+    versions |= {change.number: change.after for change in changes if change.after}
     net = {learner: _without_zeros(amounts) for learner, amounts in sums.learners.items()}
     up, down = _of_sign(net, 1), _of_sign(net, -1)
     moved = [(award, amount) for award, amount in sorted(sums.badges.items()) if amount]
@@ -37,6 +43,7 @@ def reported(connection: Driver, ground: Ground, changes: Sequence[Change], sums
     return Report(
         ground,
         [_rule(change, *sums.given.get(change.number, (Counter(), Counter()))) for change in changes],
+        sorted(versions[number].rule.name for number in sums.others - {change.number for change in changes}),
         len(up),
         len(down),
         _summed(up),
@@ -45,7 +52,7 @@ def reported(connection: Driver, ground: Ground, changes: Sequence[Change], sums
         [Difference(who[learner], dict(down[learner])) for learner in _largest(down)],
         sum(amount > 0 for _, amount in moved),
         sum(amount < 0 for _, amount in moved),
-        list(_badges(connection, {change.number: change for change in changes}, moved[:SHOWN], who)),
+        list(_badges(connection, versions, moved[:SHOWN], who)),
         [_board(board, who) for board in on_boards],
     )
 
@@ -93,21 +100,21 @@ def _rule(change: Change, before: Counter[str], after: Counter[str]) -> RuleChan
 
 
 def _badges(
-    connection: Driver, changes: Mapping[int, Change], moved: Iterable[tuple[Badge, int]], who: Mapping[int, Who]
+    connection: Driver, versions: Mapping[int, Version], moved: Iterable[tuple[Badge, int]], who: Mapping[int, Who]
 ) -> Iterator[BadgeChange]:
     known = badges.states(connection, [award for award, amount in moved if amount < 0])
     for award, amount in moved:
         learner, number, _, achievement = award
-        then = "offered" if amount > 0 else _undone(changes[number], known.get(award, ""))
-        yield BadgeChange(who[learner], changes[number].name, achievement, amount > 0, then)
+        rule = versions[number].rule
+        then = "offered" if amount > 0 else _undone(rule, known.get(award, ""))
+        yield BadgeChange(who[learner], rule.name, achievement, amount > 0, then)
 
 
-def _undone(change: Change, state: str) -> str:
+def _undone(rule: Rule, state: str) -> str:
     """What becomes of a badge that loses its ground."""
-    version = change.after or change.before
-    if state != "claimed" or version is None:
-        return "withdrawn"
-    return {"revoke": "revoked", "keep": "kept", "ask": "reviewed"}[version.rule.if_undone]
+    return (
+        {"revoke": "revoked", "keep": "kept", "ask": "reviewed"}[rule.if_undone] if state == "claimed" else "withdrawn"
+    )
 
 
 # --- boards -------------------------------------------------------------------------------------------------------

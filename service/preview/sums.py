@@ -24,7 +24,7 @@ class Sums:
 
     boards: each as it counts now, and as it would. learners: by unit. badges: +1 where one is given, -1 where one loses
     its ground. scores: by (board, period), what is added to the points of whom. given: by rule, what its awards come to
-    before and after; `""` counts them.
+    before and after; `""` counts them. others: the rules by which anything is different.
     """
 
     def __init__(self, boards: Sequence[tuple[Counted, Counted]]) -> None:
@@ -33,6 +33,7 @@ class Sums:
         self.badges: Counter[Badge] = Counter()
         self.scores: dict[tuple[int, int], dict[int, Score]] = {}
         self.given: dict[int, tuple[Counter[str], Counter[str]]] = {}
+        self.others: set[int] = set()
 
     def add(self, group: Group, have: Lines, wanted: Lines) -> None:
         """One (rule, learner): what the ledger has, and what it would have."""
@@ -45,6 +46,8 @@ class Sums:
             for line in (have.keys() | wanted.keys() if have and wanted else have or wanted)
             if (amount := wanted.get(line, 0) - have.get(line, 0))
         ]
+        if added:
+            self.others.add(group[0])
         for line, amount in added:
             self._count(group, line, amount)
         self._onto_boards(group, have, wanted, added)

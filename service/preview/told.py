@@ -91,11 +91,13 @@ class BoardChange(Struct, frozen=True):
 class Report(Struct, frozen=True):
     """What would be different. gain, lose: how many learners; gained, lost: how much in all, by unit.
 
-    gains, losses and badges list as many as are shown, the largest first.
+    follow: the rules that read what these give, and would give otherwise for it. gains, losses and badges list as many
+    as are shown, the largest first.
     """
 
     ground: Ground
     rules: list[RuleChange]
+    follow: list[str]
     gain: int
     lose: int
     gained: dict[str, int]

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import Engine
 
 from service.core.windows import index
@@ -14,7 +15,7 @@ from service.store import scores
 from service.store.engine import driver, snapshot
 from service.store.rules import in_force
 from tests.at_work import NOW, AtWork
-from tests.written import agent, moment, rule, said, void
+from tests.written import agent, documents, moment, rule, said, void
 
 PEOPLE = ("ann", "bob", "cy", "dee")
 BOARDS = (
@@ -260,3 +261,53 @@ def test_it_writes_nothing_and_can_be_ended(here: AtWork) -> None:
     preview(here.engine, {"r": Wanted(rule("{once_per: [object]}"))}, NOW, lambda done, of: seen.append((done, of)))
     assert seen[-1] == (62, 62)
     assert [here.size(table) for table in ("match", "fold", "entry", "score", "rule_version", "outbox")] == before
+
+
+# --- rules that read awards -------------------------------------------------------------------------------------------
+
+READERS = (
+    "{rule: twice, when: null, needs: {all_of: [{badge: keen}, {points: 40}]}, give: {points: {stars: 3}}}",
+    """{rule: seen, when: null, give: {points: {stars: 5}}, needs: {all_of: [{badge: steady},
+    {statement: seen, when: {verb: completed, score: {at_least: 0.8}}, after: last badge}]}}""",
+    "{caps: daily, points: 15, per: day, over: all}",
+)
+GIVERS = (
+    "{rule: r}",
+    "{rule: five, count: {reach: 5}, give: {badge: keen}}",
+    "{rule: six, count: {reach: 3}, give: {badge: steady}}",
+)
+OTHERS: dict[str, dict[str, str | None]] = {
+    "more": {"r": "{rule: r, give: {points: 14}}"},
+    "a later badge": {"five": "{rule: five, count: {reach: 11}, give: {badge: keen}}"},
+    "no badge": {"six": None},
+    "other needs": {"twice": "{rule: twice, when: null, needs: {all_of: [{points: 60}]}, give: {points: {stars: 4}}}"},
+    "another cap": {"daily": "{caps: daily, points: 9, per: day, over: [r]}"},
+    "an earlier statement": {"seen": READERS[1].replace("0.8", "0.3")},
+    "no cap": {"daily": None},
+    "several": {"r": "{rule: r, give: {points: 4}}", "five": "{rule: five, count: {reach: 2}, give: {badge: keen}}"},
+}
+
+
+@pytest.mark.parametrize("edit", OTHERS)
+def test_rules_that_read_awards_are_foreseen_too(here: AtWork, edit: str) -> None:
+    old: dict[str, str | None] = {yaml.safe_load(one).get("rule", "daily"): one for one in (*GIVERS, *READERS)}
+    here.apply(*GIVERS, *READERS, *BOARDS)
+    here.take(*history())
+    assert here.differences() == []
+    new = old | OTHERS[edit]
+    said = documents(*(one for one in new.values() if one is not None)).rules
+    wanted = {name: Wanted(next((one for one in said if one.name == name), None)) for name in OTHERS[edit]}
+    report = preview(here.engine, wanted, TODAY)
+    assert not set(report.follow) & wanted.keys()
+    if edit in ("more", "a later badge", "several"):
+        assert report.follow
+    assert_it_happens(here, report, *(one for one in new.values() if one is not None))
+
+
+def test_what_a_rule_takes_back_is_missed_by_those_that_need_it(here: AtWork) -> None:
+    here.apply(*GIVERS, *READERS, *BOARDS)
+    here.take(*history())
+    report = preview(here.engine, {"six": Wanted(None, takes_back=True)}, TODAY)
+    assert report.follow == ["seen"]
+    assert report.lost["badge:steady"] < 0
+    assert report.lost["stars"] < 0
