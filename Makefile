@@ -1,6 +1,6 @@
 # Every target prepares what it needs and starts at once the second time.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check bench crashes fix chromium
+.PHONY: help setup demo run test check bench fuzz crashes fix chromium
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 
@@ -39,6 +39,9 @@ bench: $(DEVELOPMENT) ## measure intake, boards and memory, with the machine's o
 
 crashes: $(DEVELOPMENT) ## kill processes at random under load, 200 times, and look whether all is right
 	@$(BIN)/python -m tests.crashes
+
+fuzz: $(DEVELOPMENT) ## send 20,000 requests of any kind, and look whether all are answered as documented
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest tests/http/test_fuzz.py tests/http/test_hostile.py
 
 fix: $(DEVELOPMENT) ## format, mend what ruff can mend, and write openapi.json
 	@$(BIN)/ruff check --fix-only --quiet

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,13 +35,25 @@ def delivery(body: bytes, content_type: str = "application/json") -> Delivery:
         body, attached = parts(body, content_type)
     elif kind == "application/x-www-form-urlencoded":
         body = forms.payload(body)
-    text = body.removeprefix(BYTE_ORDER_MARK).strip()
+    text = _ESCAPES.sub(_whole, body.removeprefix(BYTE_ORDER_MARK).strip())
     if text[:1] == b"[":
         return Delivery([_itself(one) for one in statements(text)], False, tuple(attached))
     opened = envelopes.opened(text)
     if opened is None:
         return Delivery(statements(text), True, tuple(attached))
     return Delivery(opened, False, tuple(attached))
+
+
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u[dD][c-fC-F][0-9a-fA-F]{2}|.)", re.DOTALL
+)
+"""Every escape of a text, so that an escaped backslash is not taken for the beginning of another."""
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    """Half of a surrogate pair, as senders leave it that cut texts inside an emoji, is no character: U+FFFD instead."""
+    text = escape[0]
+    return b"\\ufffd" if len(text) == 6 and text[2:3] in b"dD" and text[3:4] in b"89abcdefABCDEF" else text
 
 
 def _itself(text: bytes) -> bytes:

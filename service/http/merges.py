@@ -165,19 +165,19 @@ def hints(page: Mapping[str, Any]) -> dict[str, Any]:
 
 @blueprint.route(f"/identity-hints/<int(max={LARGEST}):number>", methods=["DELETE"])
 @requires("admin")
-@blueprint.response(204, Schema)
-def refuse(number: int) -> str:
+@blueprint.doc(responses={"204": {"description": "It is decided"}})
+def refuse(number: int) -> Response:
     """Decide that the two identifiers of a hint are two people"""
     with services().engine.begin() as connection:
         if not people.refuse_hint(driver(connection), number):
             raise Problem(404, f"There is no hint {number}.")
-    return ""
+    return Response(status=204)
 
 
 @blueprint.route(LEARNER, methods=["DELETE"])
 @requires("admin")
-@blueprint.response(204, Schema)
-def forget(learner: int) -> str:
+@blueprint.doc(responses={"204": {"description": "It is done"}})
+def forget(learner: int) -> Response:
     """Erase a learner
 
     Everything goes that says who it was: name, identifiers, addresses, tokens, credentials, and in statements whatever
@@ -189,7 +189,7 @@ def forget(learner: int) -> str:
     if changed is None:
         raise Problem(404, f"No learner has the id {learner}.")
     jobs.show(here.engine, here.redis, changed)
-    return ""
+    return Response(status=204)
 
 
 @blueprint.route(f"{LEARNER}/export")

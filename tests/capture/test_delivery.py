@@ -78,6 +78,14 @@ def test_a_result_of_scorm_cloud_is_refused_with_the_reason() -> None:
             delivery(body, kind)
 
 
+def test_half_of_a_surrogate_pair_is_replaced_and_nothing_else() -> None:
+    told = rb'{"a":"\ud83d\ude00 \ud83d \\ud83d \ude00 \u00e4 \\\ud83d","b":"\ud83d\ud83d\ude00","c":"\d\ufffe"}'
+    (one,) = delivery(told).statements
+    assert one == (
+        rb'{"a":"\ud83d\ude00 \ufffd \\ud83d \ufffd \u00e4 \\\ufffd","b":"\ufffd\ud83d\ude00","c":"\d\ufffe"}'
+    )
+
+
 # --- forms ----------------------------------------------------------------------------------------------------------
 
 FORM = "application/x-www-form-urlencoded"

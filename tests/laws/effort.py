@@ -1,10 +1,10 @@
-"""How many examples the laws look at: few in `make test`, many with HYPOTHESIS_PROFILE=thorough."""
+"""How many examples the laws look at: few in `make test`, many with HYPOTHESIS_PROFILE=thorough or fuzz."""
 
 import os
 
 from hypothesis import HealthCheck, settings
 
-FACTOR = {"thorough": 20}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 1)
+FACTOR = {"thorough": 20, "fuzz": 40}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 1)
 
 
 def examples(number: int) -> settings:
