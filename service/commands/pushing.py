@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.client import HTTPException
 from pathlib import Path
 from re import compile as pattern
@@ -20,6 +21,7 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
+from service.core.statement import Unusable, read
 from service.errors import Refusal
 
 BATCH = 50
@@ -162,7 +164,18 @@ def _sent(service: Service, body: bytes) -> Answer:
 def _count(answer: Answer, batch: Sequence[Line], pushed: Pushed) -> None:
     if not isinstance(answer.content, list) or len(answer.content) != len(batch):
         raise Refusal(f"The answer to {len(batch)} statements holds no {len(batch)} ids: {_sentence(answer.content)}")
-    pushed.accepted += len(batch)
+    aside = [refused for line in batch if (refused := _set_aside(line)) is not None]
+    pushed.refused += aside
+    pushed.accepted += len(batch) - len(aside)
+
+
+def _set_aside(line: Line) -> Refused | None:
+    """Why a lenient source has set this statement aside, although it answered with an id."""
+    try:
+        read(line.statement, datetime.now(UTC))
+    except Unusable as unusable:
+        return Refused(line.number, unusable.path, unusable.message)
+    return None
 
 
 def _named(content: Any, size: int) -> Iterator[tuple[int, tuple[str, str]]]:
