@@ -18,6 +18,7 @@ _ABOUT = {
     "statements": "Check statements, or push them to a service.",
     "rules": "Check, test and apply rules.",
     "boards": "Rebuild the leaderboards.",
+    "badges": "Award badges by hand, from a CSV file.",
     "replay": "Evaluate stored statements again.",
     "quarantine": "Statements that could not be used: why, and what becomes of them.",
     "sources": "Who may push statements.",

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, text, update
 
 from service.core.achievement import Achievement
 from service.core.derived import expiry
@@ -33,6 +33,7 @@ from service.store.tables import (
     learner,
     rule,
     rule_version,
+    statement,
 )
 
 LINK_LIFE = timedelta(days=30)
@@ -220,6 +221,9 @@ def identities_of(connection: Connection, learners: Collection[int]) -> dict[int
     return found
 
 
+_DECIDED = select(statement.c.raw).where(statement.c.id == badge_award.c.statements[1]).scalar_subquery()
+"""The decision behind an award by hand, which says why."""
+
 _AWARDS = (
     select(
         badge_award,
@@ -229,6 +233,7 @@ _AWARDS = (
         achievement_version.c.resolved.label("about"),
         achievement_version.c.picture.label("given"),
         credential.c.expires.label("until"),
+        case((rule.c.name.like("by-hand-%"), _DECIDED)).label("decided_by_hand"),
     )
     .select_from(badge_award)
     .outerjoin(learner, learner.c.id == badge_award.c.learner)
@@ -258,7 +263,7 @@ def _award(row: Row[Any], now: datetime) -> Award:
         learner_name=row.learner_name,
         achievement=_about(row, said),
         given=row.given,
-        said=said,
+        said=_by_hand(row, said),
         happened=row.happened,
         statements=tuple(row.statements),
         state="expired" if over else row.state,
@@ -269,6 +274,14 @@ def _award(row: Row[Any], now: datetime) -> Award:
         shared=row.shared,
         micro=row.kind == "micro_credential",
     )
+
+
+def _by_hand(row: Row[Any], said: Said) -> Said:
+    """Of an award by hand, why it was decided stands in the place of how the badge is earned."""
+    if row.decided_by_hand is None:
+        return said
+    result = msgspec.json.decode(row.decided_by_hand).get("result") or {}
+    return Said(said.name, "", result["response"]) if result.get("response") else said
 
 
 def _about(row: Row[Any], said: Said) -> Achievement:

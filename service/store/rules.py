@@ -23,6 +23,8 @@ from service.store import achievements, scoring
 from service.store.engine import Driver
 from service.store.scoring import Counted
 
+BY_HAND = "by-hand-"
+"""What the names of rules start with that give what somebody decides."""
 LOCK = 7_351_001
 """Number of the advisory lock of the ruleset."""
 
@@ -194,7 +196,19 @@ def _apply_rules(connection: Driver, documents: Documents, now: datetime) -> Ite
         else:
             _put_text(connection, before, documents.text["rule", rule.name])
     for before in known.values():
-        yield from _retire(connection, before, now, history)
+        if not before.rule.name.startswith(BY_HAND):  # no folder holds them; they stand by decisions
+            yield from _retire(connection, before, now, history)
+
+
+def put_by_hand(connection: Driver, rule: Rule, text: str) -> None:
+    """Puts a rule in force that gives what is decided by hand, unless it is. Nothing can have matched it before."""
+    known = {version.rule.name: version for version in _versions(connection)}
+    before = known.get(rule.name)
+    if before is None or before.until is not None or before.rule != rule:
+        connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
+        connection.execute("INSERT INTO ruleset (id) VALUES (1) ON CONFLICT DO NOTHING")
+        _put_version(connection, rule, text, before, "done" if before is None else "matching")
+        connection.execute("UPDATE ruleset SET generation = generation + 1")
 
 
 def _put_version(connection: Driver, rule: Rule, text: str, before: Version | None, phase: str) -> str:
