@@ -109,6 +109,8 @@ def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed], m
     names = _names(here.known, met)
     others = {learner for learner, name in names.items() if name.text != here.known.names.get(learner)}
     groups = {(candidate.counting.version.number, candidate.learner) for candidate in (*new, *gone)}
+    if here.swaps:
+        others |= {other for one in (*new, *gone) for other in one.counting.matcher.others(one.cast, one.learner)}
     locked = lock(beneath, here, groups, others)
     renamed = _rename(beneath, here.known, locked, names)
     cast = People(here, locked)

@@ -22,7 +22,7 @@ from service.core.needs import Met
 from service.core.rule import Cap, First, Rule
 from service.core.statement import Fact
 from service.needing import Standing
-from service.store import history, identity, inbox, ledger, matches, races, rules
+from service.store import history, identity, inbox, ledger, matches, races, rules, swaps
 from service.store.engine import Driver
 from service.store.history import Moment
 from service.store.rules import Ruleset, Version
@@ -121,7 +121,12 @@ def explain(
     if isinstance(version.rule.kind, First):
         among = races.first(connection, version.number, version.rule.kind.learners)
         step = step if learner in among else evaluate.outrun(version.rule, step)
-    awards, refusals = _newest(step.awards, limit, offset), _page(_refused(counting, own, step), limit, offset)
+    refused = _refused(counting, own, step)
+    if counting.matcher.swapped:
+        out = swaps.of_group(connection, group)
+        refused += [Refused(Seen(statement, at), evaluate.swapped(version.rule)) for statement, at in out]
+        refused.sort(key=lambda one: one.seen.happened or now)
+    awards, refusals = _newest(step.awards, limit, offset), _page(refused, limit, offset)
     shown = {id_ for award in awards for id_ in award.statements} | {one.seen.statement for one in refusals}
     seen = _seen(connection, shown)
     booked = ledger.versions(connection, group)
@@ -130,7 +135,7 @@ def explain(
         [_given(award, booked.get((award.key, award.happened)), seen) for award in awards],
         [one._replace(seen=seen.get(one.seen.statement, one.seen)) for one in refusals],
         len(step.awards),
-        len(step.refusals),
+        len(refused),
         len(own),
         kinds.progress(setting, step.state.kind, now),
         inbox.size(connection),

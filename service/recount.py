@@ -23,12 +23,13 @@ from service.core.ledger import Booked, Line, differences
 from service.core.matching import Match
 from service.core.rule import Board
 from service.deriving import Deriving
-from service.store import badges, folds, identity, ledger, matches, outbox, races, scoring
+from service.store import badges, folds, identity, ledger, matches, outbox, races, scoring, swaps
 from service.store.engine import Driver, driver
 from service.store.folds import Standing
 from service.store.identity import Person
 from service.store.matches import Found, Group
 from service.store.scores import ScoreRow
+from service.store.swaps import Flip, Pair
 from service.world import Counting, People, World
 
 BADGE = "badge:"
@@ -85,15 +86,16 @@ class Recount:
             return
         repeated = matches.used_once(self.beneath, found)
         matches.add(self.beneath, found)
+        found, others = self._swap(found)
         groups = self._grouped(found)
         known = folds.of_groups(self.beneath, [group for group in groups if self.here.counting[group[0]].remembers])
         late = []
         for group, new in groups.items():
-            if self._comes_last(group, known.get(group), new[0]):
+            if group not in others and self._comes_last(group, known.get(group), new[0]):
                 self._advance(group, known.get(group), new, repeated)
             else:
                 late.append(group)
-        self.fold_again(late)
+        self.fold_again([*late, *sorted(others - groups.keys())])
 
     def remove(self, found: Sequence[Found]) -> None:
         """Matches that are void: takes them out and folds their groups again."""
@@ -101,7 +103,8 @@ class Recount:
         gone = [one for one in matches.remove(self.beneath, found) if self.here.counting[one[0]].folds]
         self.deriving.touched |= {(rule, learner) for rule, learner, _ in gone if self.here.counting[rule].derived}
         gone = [one for one in gone if not self.here.counting[one[0]].derived]
-        self.fold_again(sorted({(rule, learner) for rule, learner, _ in gone if self.here.counting[rule].remembers}))
+        again = {(rule, learner) for rule, learner, _ in gone if self.here.counting[rule].remembers}
+        self.fold_again(sorted(again | self._swap(found)[1]))
         alone = {(rule, learner) for rule, learner, _ in gone if not self.here.counting[rule].remembers}
         if alone:
             self._book(dict.fromkeys(alone, ()), keys=[str(statement) for _, _, statement in gone])
@@ -113,6 +116,7 @@ class Recount:
         if not groups:
             return
         self._flush()
+        self._settle_swaps([Pair(*group) for group in groups])
         found = matches.of_groups(self.beneath, groups)
         wanted: dict[Group, Sequence[Award]] = {}
         for group in groups:
@@ -146,6 +150,25 @@ class Recount:
         scores = scoring.add(self.beneath, self.here.ruleset.boards, self.booked)
         number = outbox.add(self.beneath, {score.learner for score in scores}) if scores else None
         return Changed(scores, number, {counted.number: counted.board for counted in self.here.ruleset.boards})
+
+    def _swap(self, found: Sequence[Found]) -> tuple[Sequence[Found], set[Group]]:
+        """Marks matches that are swapped now, or no longer; answers those of `found` that count, and other groups.
+
+        While matches are still being made of history, nothing is marked: whoever folds first will do it.
+        """
+        if not self.here.swaps:
+            return found, set()
+        flips = self._settle_swaps(swaps.touched(one for one in found if self.here.counting[one.rule].folds))
+        new = {((one.rule, one.match.learner), one.match.statement) for one in found}
+        out = {(flip.group, flip.statement) for flip in flips if flip.swapped}
+        counted = [one for one in found if ((one.rule, one.match.learner), one.match.statement) not in out]
+        return counted, {flip.group for flip in flips if (flip.group, flip.statement) not in new}
+
+    def _settle_swaps(self, pairs: Sequence[Pair]) -> list[Flip]:
+        pairs = [pair for pair in pairs if pair.rule in self.here.swaps]
+        if not pairs:
+            return []
+        return swaps.settle(self.beneath, pairs, self.here.swaps, self.here.zones(self.people))
 
     def settle(self, rule: int, learners: Iterable[int] | None = None) -> None:
         """Books who is among the first by this rule now, and who no longer is.

@@ -19,7 +19,7 @@ from service.core.evaluate import Award, Step
 from service.core.ledger import differences
 from service.core.matching import Match
 from service.errors import Refusal
-from service.store import history, identity, inbox, ledger, matches, rules, scoring
+from service.store import history, identity, inbox, ledger, matches, rules, scoring, swaps
 from service.store import people as decided
 from service.store.engine import Driver, driver
 from service.store.matches import Group
@@ -91,7 +91,7 @@ def _compare_people(connection: Driver, report: Report) -> None:
 
 
 def _match(connection: Driver, here: World, people: People, report: Report, progress: Callable[[int], None]) -> None:
-    connection.execute("CREATE TEMPORARY TABLE fresh (LIKE match) ON COMMIT DROP")
+    matches.temporary(connection, "fresh")
     connection.execute("CREATE TEMPORARY TABLE took_part (LIKE part INCLUDING INDEXES) ON COMMIT DROP")
     for chunk in history.everything(connection):
         facts = [claimed.fact for claimed in chunk if not claimed.voided or claimed.fact.statement.voids is not None]
@@ -114,6 +114,7 @@ def _match(connection: Driver, here: World, people: People, report: Report, prog
 
 def _compare_groups(connection: Driver, here: World, people: People, report: Report) -> None:
     connection.execute("CREATE INDEX ON fresh (rule, learner)")
+    swaps.settle_all(connection, here.swaps, here.zones(people), "fresh")
     connection.execute(EARNED)
     among = {rule: _among(connection, here, people, rule) for rule in here.races}
     counted = [number for number, counting in here.counting.items() if not counting.derived]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from service.core import evaluate, windows
 from service.core.kinds import Setting
 from service.core.matching import Index, Roles, matcher
 from service.core.people import cast
-from service.core.rule import First
+from service.core.rule import First, Swapped
 from service.core.statement import Agent, Fact, identifier
 from service.core.strata import Strata, reads_awards
 from service.store import rules
@@ -73,6 +73,7 @@ class World:
     counting: dict[int, Counting] = field(init=False)
     by_matcher: dict[int, Counting] = field(init=False)
     races: dict[int, First] = field(init=False)
+    swaps: dict[int, Swapped] = field(init=False)
     index: Index = field(init=False)
     strata: Strata = field(init=False)
     named: dict[str, Counting] = field(init=False)
@@ -83,9 +84,14 @@ class World:
         self.counting = {version.number: Counting(version) for version in self.ruleset.versions}
         self.by_matcher = {id(counting.matcher): counting for counting in self.counting.values()}
         self.races = {n: c.rule.kind for n, c in self.counting.items() if isinstance(c.rule.kind, First)}
+        self.swaps = {n: c.matcher.swapped for n, c in self.counting.items() if c.matcher.swapped}
         self.index = Index(counting.matcher for counting in self.counting.values())
         self.named = {counting.rule.name: counting for counting in self.counting.values()}
         self.strata = Strata([one.rule for one in self.counting.values() if one.folds or not one.derived])
+
+    def zones(self, people: People) -> Callable[[int, int], ZoneInfo]:
+        """Where a rule, by its number, counts the days of a learner."""
+        return lambda rule, learner: self.counting[rule].matcher.zone(people, learner)
 
 
 def world(connection: Driver) -> World:

@@ -282,6 +282,13 @@ def upgrade() -> None:
         sa.Column(
             "detail", sa.LargeBinary(), nullable=True, comment="what the fold needs of the statement, as msgpack"
         ),
+        sa.Column(
+            "swapped",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="does not count: the two learners did it the other way round before",
+        ),
         sa.PrimaryKeyConstraint("rule", "learner", "happened", "statement", name=op.f("pk_match")),
     )
     op.create_index(
@@ -290,6 +297,22 @@ def upgrade() -> None:
         ["rule", "learner", "once"],
         unique=False,
         postgresql_where=sa.text("once IS NOT NULL"),
+    )
+    op.create_table(
+        "match_pair",
+        sa.Column("rule", sa.Integer(), nullable=False),
+        sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.Column("other", sa.BigInteger(), nullable=False),
+        sa.Column("happened", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("statement", sa.UUID(), nullable=False),
+        sa.Column(
+            "guarded", sa.Boolean(), nullable=False, comment="whether the other can keep the match from counting"
+        ),
+        sa.PrimaryKeyConstraint("rule", "learner", "happened", "statement", "other", name=op.f("pk_match_pair")),
+        comment="of matches of rules with `swapped`, the recipient and everybody in the other role",
+    )
+    op.create_index(
+        "ix_match_pair_other", "match_pair", ["rule", "learner", "other", "happened", "statement"], unique=False
     )
     op.create_table(
         "outbox",
@@ -671,6 +694,8 @@ def downgrade() -> None:
     op.drop_table("ruleset")
     op.drop_table("rule")
     op.drop_table("outbox")
+    op.drop_index("ix_match_pair_other", table_name="match_pair")
+    op.drop_table("match_pair")
     op.drop_index("ix_match_once", table_name="match", postgresql_where=sa.text("once IS NOT NULL"))
     op.drop_table("match")
     op.drop_table("learner")

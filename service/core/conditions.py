@@ -12,8 +12,8 @@ from service.core import paths, scalars
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
 from service.core.paths import Path
 from service.core.places import Items, Node, Pairs, Scalar, shown
-from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present, Same
-from service.core.scalars import TRUTH, text
+from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present, Same, Swapped
+from service.core.scalars import DURATION, TRUTH, text
 from service.core.statement import Account, Agent, identifier
 from service.core.vocabulary import Section, is_iri
 
@@ -348,11 +348,21 @@ WHEN: Table = {
 }
 """The conditions of `when`."""
 
+SWAPPED: Table = {
+    "between": Key(SAME, "who receives, and who could be rewarded in return", required=True),
+    "within": Key(DURATION, "only if the other way round was not longer ago; without it, ever"),
+}
+_SWAPPED = mapping(
+    '"swapped"',
+    "{between: [instructor, actor], within: 30 days}",
+    SWAPPED,
+    lambda found: Swapped(found["between"].roles, found.get("within")),
+)
 UNLESS: Table = {
     **WHEN,
     "verb": WHEN["verb"]._replace(required=False),
     "same": Key(SAME, "two roles are one learner"),
-    "swapped": LATER,
+    "swapped": Key(_SWAPPED, "the two learners did it the other way round before"),
 }
 """The conditions of one item of `unless`."""
 

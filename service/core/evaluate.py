@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from service.core import derived, kinds, limits, needs, windows
+from service.core import derived, kinds, limits, needs, swaps, windows
 from service.core.attempts import race, told
 from service.core.derived import Line
 from service.core.kinds import KINDS, REFUSALS, Setting
 from service.core.limits import Used
-from service.core.matching import Index, Match, Matcher, People, Roles, matcher
-from service.core.rule import Each, First, Rule
+from service.core.matching import Index, Match, Matcher, People, Roles, in_words, matcher
+from service.core.rule import Each, First, Rule, Swapped
 from service.core.statement import Fact
 from service.core.strata import Strata, reads_awards
 
@@ -158,6 +158,7 @@ def evaluate(rules: Sequence[Rule], facts: Iterable[Fact], people: People, now: 
             outcome.refusals.extend(_refused(matcher_, fact, cast))
             for match in matcher_.matches(fact, cast, people):
                 groups.setdefault((places[id(matcher_)], match.learner), []).append(match)
+    _take_out_swapped(outcome, matchers, groups, people)
     needing = {group: matches for group, matches in groups.items() if reads_awards(matchers[group[0]].rule)}
     steps = {
         (place, learner): fold(setting(matchers[place].rule, matchers[place].zone(people, learner)), matches)
@@ -171,6 +172,28 @@ def evaluate(rules: Sequence[Rule], facts: Iterable[Fact], people: People, now: 
         by_learner.setdefault(learner, {})[matchers[place].rule.name] = matches
     _derive_into(outcome, at_work, by_learner, people, now)
     return outcome
+
+
+def _take_out_swapped(
+    outcome: Outcome, matchers: Sequence[Matcher], groups: dict[tuple[int, int], list[Match]], people: People
+) -> None:
+    """Refuses the matches whose learners did it the other way round before."""
+    for place, one in enumerate(matchers):
+        if one.swapped is None:
+            continue
+        own = {learner: matches for (number, learner), matches in groups.items() if number == place}
+        zones = {learner: one.zone(people, learner) for learner in own}
+        for match in swaps.taken_out(one.swapped, own, zones):
+            groups[place, match.learner].remove(match)
+            outcome.refusals.append(Refusal(match.learner, one.rule.name, match.statement, swapped(one.rule)))
+    for group in [group for group, matches in groups.items() if not matches]:
+        del groups[group]
+
+
+def swapped(rule: Rule) -> str:
+    """The clause that refuses a match because of `swapped`."""
+    conditions = next(some for some in rule.unless if any(isinstance(one, Swapped) for one in some))
+    return "unless " + " and ".join(map(in_words, conditions))
 
 
 def raced(steps: Mapping[tuple[int, int], Step], rules: Mapping[int, Rule]) -> dict[tuple[int, int], Step]:

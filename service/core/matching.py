@@ -47,6 +47,7 @@ class Match(Struct, frozen=True):
     different: the value that `count … different` compares, or the object of `best`.
     counterparts: one key for each limit with `from_each`, in the order of the limits.
     amount: what `sum` adds or `best` compares. steps: which steps of `sequence` it fulfils.
+    others, guarded: for `swapped`, the learners in the other role, and whether they can keep this match from counting.
     place, late: for `first`, the recipient's place among those of the statement, and whether it came in too late.
     """
 
@@ -60,6 +61,8 @@ class Match(Struct, frozen=True):
     steps: tuple[int, ...] = ()
     place: int = 0
     late: bool = False
+    others: tuple[int, ...] = ()
+    guarded: bool = False
 
 
 # --- who takes part -----------------------------------------------------------------------------------------------
@@ -266,7 +269,9 @@ class Matcher:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.when = tuple(PREDICATES[type(condition)](condition) for condition in rule.when)
-        self.unless = tuple(_Exception(conditions) for conditions in rule.unless)
+        plain = [conditions for conditions in rule.unless if not any(map(_is_swapped, conditions))]
+        self.unless = tuple(_Exception(conditions) for conditions in plain)
+        self.swapped, self.guard = _swapped(rule)
         self.from_each = tuple(limit.from_each for limit in rule.limits if limit.from_each)
         self.different = getattr(rule.kind, "different", None)
         self.per = TEXTS.get(getattr(rule.kind, "per", ""))
@@ -313,7 +318,16 @@ class Matcher:
             self.steps_of(fact),
             cast[self.rule.to].index(learner) if isinstance(self.rule.kind, rules.First) else 0,
             self.settle is not None and fact.happened < windows.before(fact.received, self.settle, zone),
+            self.others(cast, learner),
+            self.guard is not None and self.guard.holds(fact, cast, self.rule.to, learner),
         )
+
+    def others(self, cast: Cast, learner: int) -> tuple[int, ...]:
+        """Who could have done it the other way round with this recipient."""
+        if self.swapped is None:
+            return ()
+        (theirs,) = set(self.swapped.roles) - {self.rule.to}
+        return tuple(other for other in cast[theirs] if other != learner)
 
     def recipients(self, fact: Fact, cast: Cast) -> Iterator[int]:
         """Those for whom a statement that fulfils the conditions is a match."""
@@ -360,6 +374,19 @@ def matcher(rule: Rule) -> Matcher:
     return NeedsMatcher(rule, rules.statements(rule)) if isinstance(rule.kind, rules.Needs) else Matcher(rule)
 
 
+def _is_swapped(condition: Condition) -> bool:
+    return isinstance(condition, rules.Swapped)
+
+
+def _swapped(rule: Rule) -> tuple[rules.Swapped | None, _Exception | None]:
+    """The exception that looks at other matches, and what else must hold for it."""
+    for conditions in rule.unless:
+        for condition in conditions:
+            if isinstance(condition, rules.Swapped):
+                return condition, _Exception(tuple(one for one in conditions if one is not condition))
+    return None, None
+
+
 class _Exception:
     """One item of `unless`: it holds when all its conditions do."""
 
@@ -383,6 +410,9 @@ def in_words(condition: Condition) -> str:
     """A condition as a short phrase, for refusals: `instructor and actor are the same`."""
     if isinstance(condition, rules.Same):
         return f"{condition.roles[0]} and {condition.roles[1]} are the same"
+    if isinstance(condition, rules.Swapped):
+        within = f" within {condition.within}" if condition.within else ""
+        return f"{condition.roles[0]} and {condition.roles[1]} did it the other way round{within}"
     return condition.key
 
 

@@ -9,7 +9,7 @@ from service.core import scalars
 from service.core.conditions import ROLES, UNLESS_FORM, WHEN
 from service.core.forms import Form, Key, Reading, Table, expected, fields, object_schema
 from service.core.places import Items, Node, Pairs, Scalar, listed, shown
-from service.core.rule import Levels, Need, NeedBadge, NeedPoints, Needs, NeedSome, NeedStatement
+from service.core.rule import Levels, Need, NeedBadge, NeedPoints, Needs, NeedSome, NeedStatement, Swapped
 from service.core.scalars import DURATION
 
 MOST_POINTS_NEEDED = 10**12
@@ -63,6 +63,8 @@ STATEMENT: Table = {
 def _check_statement(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     if (within := node.key("within")) and not node.get("after"):
         reading.error(within, '"within" counts from the last badge: write after: last badge beside it.')
+    if any(isinstance(one, Swapped) for some in found.get("unless", ()) for one in some):
+        reading.error(node.key("unless") or node, '"swapped" is for rules without "needs": take it out.')
 
 
 def _make_statement(found: dict[str, Any]) -> NeedStatement:

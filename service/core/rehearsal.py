@@ -32,6 +32,7 @@ from service.core.rule import (
     Same,
     Steps,
     Streak,
+    Swapped,
 )
 from service.core.shorthand import Person
 from service.core.statement import Fact
@@ -177,11 +178,13 @@ def _implied(rule: Rule, condition: Condition) -> bool:
     """Without a verb the rule would not be there, and without whom it rewards it would reward nobody."""
     if isinstance(condition, Names):
         return condition.key == rule.to and condition.present and condition.identifier is None
-    return not isinstance(condition, Same) and condition.key == "verb"
+    return getattr(condition, "key", None) == "verb"
 
 
 def _words(condition: Condition) -> str:
-    return f"same [{', '.join(condition.roles)}]" if isinstance(condition, Same) else condition.key
+    if isinstance(condition, (Same, Swapped)):
+        return f"{type(condition).__name__.lower()} [{', '.join(condition.roles)}]"
+    return condition.key
 
 
 _PLAIN: tuple[tuple[str, str, Any], ...] = (

@@ -117,7 +117,14 @@ class Holds(Struct, frozen=True, tag="holds"):
     key: Literal["value"] = "value"
 
 
-Condition = Among | Present | Carries | Measures | Answers | Names | Holds | Same
+class Swapped(Struct, frozen=True, tag="swapped"):
+    """The two learners did it the other way round before; only in `unless`, and one of the roles receives."""
+
+    roles: tuple[Role, Role]
+    within: Duration | None = None
+
+
+Condition = Among | Present | Carries | Measures | Answers | Names | Holds | Same | Swapped
 
 
 # --- from matches to awards -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from service.core.conditions import ROLES, UNLESS_FORM, WHEN_FORM
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
 from service.core.kind_document import KINDS, LONGEST_COUNT, PER, VALUES
 from service.core.places import Items, Node, Pairs
-from service.core.rule import Count, Each, Grant, Limit, Rule
+from service.core.rule import Count, Each, Grant, Limit, Rule, Swapped
 from service.core.scalars import DURATION, TIME_ZONE, TRUTH
 
 MOST_POINTS = 1_000_000
@@ -180,6 +180,7 @@ RENAMED = {"rule": "name", "from": "first_day", "until": "last_day", "limit": "l
 def _check_rule(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     _check_life(reading, node, found)
     _check_when(reading, node)
+    _check_swapped(reading, node, found)
     _check_kind(reading, node, found)
     _check_limits(reading, node, found)
     for tag in found.get("tags", ()):
@@ -208,6 +209,20 @@ def _check_when(reading: Reading, node: Pairs) -> None:
     for name in ("when", "unless", "to", "once_per", "limit") if node.get("needs") else ():
         if key := node.key(name):
             reading.error(key, f'A rule with "needs" gives once, to who has all of it, so "{name}" cannot stand here.')
+
+
+def _check_swapped(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    """One exception may look at other matches, and one of its roles has to be who receives."""
+    written = node.get("unless")
+    items = written.items if isinstance(written, Items) else ()
+    swapped = [one for item in items if isinstance(item, Pairs) and (one := item.get("swapped"))]
+    to = found.get("to", "actor")
+    for extra in swapped[1:]:
+        reading.error(extra, 'One exception can look at what two learners did by turns: keep one "swapped".')
+    roles = [one.roles for some in found.get("unless", ()) for one in some if isinstance(one, Swapped)]
+    for one, pair in zip(swapped, roles, strict=False):
+        if to not in pair:
+            reading.error(one, f'"{to}" receives, so "between" has to name it, like between: [{to}, {pair[0]}].')
 
 
 def _check_kind(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:

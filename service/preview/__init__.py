@@ -24,7 +24,7 @@ from service.preview.readers import ASIDE, Readers
 from service.preview.report import reported
 from service.preview.sums import Lines, Sums
 from service.preview.told import Ground, Report
-from service.store import history, identity, inbox, ledger, matches, rules
+from service.store import history, identity, inbox, ledger, matches, rules, swaps
 from service.store.engine import Driver, dedicated
 from service.store.matches import Group
 from service.store.rules import Ruleset
@@ -44,7 +44,7 @@ def preview(
     now: whose periods are the current ones of the boards.
     """
     with dedicated(engine) as connection:
-        connection.execute("CREATE TEMPORARY TABLE fresh (LIKE match)")
+        matches.temporary(connection, "fresh")
         connection.execute(ASIDE)
         connection.execute("CREATE INDEX ON aside (learner)")
         connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
@@ -106,6 +106,9 @@ class _Preview:
             if made:
                 matches.add(self.connection, made, table="fresh")
             self.progress(min(int(share * self.extent.statements), self.extent.statements), self.extent.statements)
+        again = {one.version.number for one in counting}
+        swapping = {number: swapped for number, swapped in self.here.swaps.items() if number in again}
+        swaps.settle_all(self.connection, swapping, self.here.zones(self.people), "fresh")
 
     def _groups(self, change: Change) -> Iterator[tuple[Group, list[Match]]]:
         if change.after is None:

@@ -37,6 +37,8 @@ class Detail(Struct, frozen=True, array_like=True, omit_defaults=True):
     steps: tuple[int, ...] = ()
     place: int = 0
     late: bool = False
+    others: tuple[int, ...] = ()
+    guarded: bool = False
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -44,10 +46,22 @@ _decode = msgspec.msgpack.Decoder(Detail).decode
 NOTHING = Detail()
 
 INSERT = """
-INSERT INTO {table} (rule, learner, happened, statement, once, detail)
-SELECT * FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::bytea[], %b::bytea[])
+INSERT INTO {table} (rule, learner, happened, statement, once, detail, swapped)
+SELECT *, false FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::bytea[], %b::bytea[])
 ON CONFLICT DO NOTHING
 """
+
+INSERT_PAIRS = """
+INSERT INTO {table}_pair (rule, learner, other, happened, statement, guarded)
+SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::boolean[])
+ON CONFLICT DO NOTHING
+"""
+
+
+def temporary(connection: Driver, table: LiteralString) -> None:
+    """Makes a temporary table like `match`."""
+    connection.execute(f"CREATE TEMPORARY TABLE {table} (LIKE match)")
+    connection.execute(f"CREATE TEMPORARY TABLE {table}_pair (LIKE match_pair INCLUDING INDEXES)")
 
 
 def add(connection: Driver, found: Sequence[Found], table: LiteralString = "match") -> None:
@@ -62,28 +76,43 @@ def add(connection: Driver, found: Sequence[Found], table: LiteralString = "matc
         [_detail(match) for _, match in ordered],
     ]
     connection.execute(INSERT.format(table=table), columns, binary=True)
+    pairs = [(*one, other) for one in ordered for other in one.match.others]
+    if pairs:
+        columns = [
+            [rule for rule, _, _ in pairs],
+            [match.learner for _, match, _ in pairs],
+            [other for _, _, other in pairs],
+            [match.happened for _, match, _ in pairs],
+            [match.statement for _, match, _ in pairs],
+            [match.guarded for _, match, _ in pairs],
+        ]
+        connection.execute(INSERT_PAIRS.format(table=table), columns, binary=True)
 
 
 def _detail(match: Match) -> bytes | None:
-    detail = Detail(match.different, match.counterparts, match.amount, match.steps, match.place, match.late)
+    detail = Detail(*astuple(match)[4:])
     return None if detail == NOTHING else _encode(detail)
 
 
 def remove(connection: Driver, found: Sequence[Found]) -> set[tuple[int, int, UUID]]:
     """Takes the matches out again; answers (rule, learner, statement) of those that were there."""
-    cursor = connection.execute(
-        "DELETE FROM match m USING unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[]) "
-        "AS gone (rule, learner, happened, statement) WHERE m.rule = gone.rule AND m.learner = gone.learner "
-        "AND m.happened = gone.happened AND m.statement = gone.statement RETURNING m.rule, m.learner, m.statement",
-        [
-            [rule for rule, _ in found],
-            [match.learner for _, match in found],
-            [match.happened for _, match in found],
-            [match.statement for _, match in found],
-        ],
-        binary=True,
-    )
-    return set(cursor.fetchall())
+    columns = [
+        [rule for rule, _ in found],
+        [match.learner for _, match in found],
+        [match.happened for _, match in found],
+        [match.statement for _, match in found],
+    ]
+    if any(match.others for _, match in found):
+        connection.execute(DELETE.format(table="match_pair"), columns, binary=True)
+    return set(connection.execute(DELETE.format(table="match"), columns, binary=True).fetchall())
+
+
+DELETE = """
+DELETE FROM {table} m USING unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[])
+     AS gone (rule, learner, happened, statement)
+WHERE m.rule = gone.rule AND m.learner = gone.learner AND m.happened = gone.happened AND m.statement = gone.statement
+RETURNING m.rule, m.learner, m.statement
+"""
 
 
 def of_groups(connection: Driver, groups: Sequence[Group], table: LiteralString = "match") -> dict[Group, list[Match]]:
@@ -92,7 +121,7 @@ def of_groups(connection: Driver, groups: Sequence[Group], table: LiteralString 
     cursor = connection.execute(
         "SELECT m.rule, m.learner, m.happened, m.statement, m.once, m.detail "  # noqa: S608 - a name of ours
         "FROM unnest(%b::int[], %b::bigint[]) AS g (rule, learner) "
-        f"JOIN {table} m USING (rule, learner) ORDER BY m.rule, m.learner, m.happened, m.statement",
+        f"JOIN {table} m USING (rule, learner) WHERE NOT m.swapped ORDER BY m.rule, m.learner, m.happened, m.statement",
         [[rule for rule, _ in groups], [learner for _, learner in groups]],
         binary=True,
     )
@@ -113,7 +142,7 @@ def grouped(
         cursor.itersize = 10_000
         cursor.execute(
             sql.SQL(
-                "SELECT rule, learner, happened, statement, once, detail FROM {} WHERE rule = ANY(%b) "
+                "SELECT rule, learner, happened, statement, once, detail FROM {} WHERE rule = ANY(%b) AND NOT swapped "
                 "ORDER BY rule, learner, happened, statement"
             ).format(sql.Identifier(table)),
             [list(numbers)],
@@ -134,7 +163,8 @@ def used_once(connection: Driver, found: Iterable[Found]) -> set[tuple[int, int,
         return set()
     cursor = connection.execute(
         "SELECT k.rule, k.learner, k.once FROM unnest(%b::int[], %b::bigint[], %b::bytea[]) AS k (rule, learner, once) "
-        "WHERE EXISTS (SELECT FROM match m WHERE m.rule = k.rule AND m.learner = k.learner AND m.once = k.once)",
+        "WHERE EXISTS (SELECT FROM match m WHERE m.rule = k.rule AND m.learner = k.learner AND m.once = k.once "
+        "AND NOT m.swapped)",
         [list(column) for column in zip(*keys, strict=True)],
         binary=True,
     )

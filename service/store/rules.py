@@ -322,7 +322,7 @@ def _counted_by(counted: Counted) -> str:
 
 def forget(connection: Driver) -> None:
     """Throws away matches and folds of rules that are to be counted again from the first statement."""
-    for table in ("match", "fold", "entrant"):
+    for table in ("match", "fold", "entrant", "match_pair"):
         connection.execute(
             sql.SQL("DELETE FROM {} WHERE rule IN (SELECT rule FROM rule_version WHERE phase = 'matching')").format(
                 sql.Identifier(table)

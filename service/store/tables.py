@@ -345,8 +345,29 @@ match = Table(
     Column("statement", UUID(as_uuid=True), nullable=False),
     Column("once", LargeBinary, comment="digest of the once_per values; of equal ones only the earliest counts"),
     Column("detail", LargeBinary, comment="what the fold needs of the statement, as msgpack"),
+    Column(
+        "swapped",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="does not count: the two learners did it the other way round before",
+    ),
     PrimaryKeyConstraint("rule", "learner", "happened", "statement"),
     Index("ix_match_once", "rule", "learner", "once", postgresql_where=text("once IS NOT NULL")),
+)
+
+match_pair = Table(
+    "match_pair",
+    metadata,
+    Column("rule", Integer, nullable=False),
+    Column("learner", BigInteger, nullable=False),
+    Column("other", BigInteger, nullable=False),
+    moment("happened", nullable=False),
+    Column("statement", UUID(as_uuid=True), nullable=False),
+    Column("guarded", Boolean, nullable=False, comment="whether the other can keep the match from counting"),
+    PrimaryKeyConstraint("rule", "learner", "happened", "statement", "other"),
+    Index("ix_match_pair_other", "rule", "learner", "other", "happened", "statement"),
+    comment="of matches of rules with `swapped`, the recipient and everybody in the other role",
 )
 
 fold = Table(

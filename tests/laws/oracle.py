@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from functools import cache
@@ -266,15 +266,17 @@ def result_holds(result: Json, key: str, wanted: Any) -> bool:
 
 def is_swapped(case: Case, fact: Fact, earlier: Fact, wanted: Json) -> bool:
     """Did the recipient and somebody in the other role do it the other way round before, and not too long ago?"""
-    mine = case.rule.get("to", "actor")
-    (theirs,) = set(wanted["between"]) - {mine}
-    others = set(people_in(fact, theirs)) - {case.learner}
-    return (
-        in_window(case, earlier, fact, wanted.get("within"))
-        and fulfils(case, earlier)
-        and case.learner in people_in(earlier, theirs)
-        and bool(others & set(people_in(earlier, mine)))
+    (theirs,) = set(wanted["between"]) - {case.rule.get("to", "actor")}
+    return in_window(case, earlier, fact, wanted.get("within")) and any(
+        case.learner in people_in(earlier, theirs) and is_match(replace(case, learner=other), earlier)
+        for other in set(people_in(fact, theirs)) - {case.learner}
     )
+
+
+def is_match(case: Case, fact: Fact) -> bool:
+    """Is this a match, whatever was done the other way round?"""
+    plain = [conditions for conditions in case.rule.get("unless", []) if "swapped" not in conditions]
+    return matches(replace(case, rule=case.rule | {"unless": plain}), fact)
 
 
 def at_path(statement: Json, path: str) -> list[Any]:

@@ -228,6 +228,15 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
     return {"count": count, "give": draw(gifts)}
 
 
+@st.composite
+def swaps(draw: st.DrawFn, clock: Clock) -> Json:
+    """Teachers and learners who reward each other."""
+    swapped: Json = {"between": draw(st.permutations(["instructor", "actor"]))}
+    if draw(st.booleans()):
+        swapped["within"] = draw(st.sampled_from(DURATIONS[clock.step]))
+    return {"swapped": swapped, **draw(st.sampled_from([{}, {}, {"type": "course"}]))}
+
+
 KINDS = ["each", "count", "count", "streak", "sum", "sequence", "best", "first"]
 
 
@@ -251,6 +260,8 @@ def rules(draw: st.DrawFn, clock: Clock, name: str) -> Json:
         del rule["until"]
     if draw(st.booleans()):
         rule["limit"] = draw(st.lists(limits(PERIODS[clock.step], rule.get("to", "actor")), min_size=1, max_size=2))
+    if rule.get("to") == "instructor" and draw(st.booleans()):
+        rule["unless"] = [*rule.get("unless", []), draw(swaps(clock))]
     return rule | draw(kinds(clock, draw(st.sampled_from(KINDS))))
 
 

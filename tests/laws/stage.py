@@ -46,8 +46,8 @@ def group(*members: Json) -> Json:
     return {"objectType": "Group", "member": list(members)}
 
 
-ACTORS = [ANN] * 5 + [ANN_HASHED] * 2 + [BOB, CY, group(ANN, BOB), group(ANN_HASHED, ANN, CY)]
-TEACHERS = [None, None, BOB, BOB, BOB, ANN_HASHED, CY, group(BOB, CY), group(BOB, ANN)]
+ACTORS = [ANN] * 5 + [ANN_HASHED] * 2 + [BOB] * 3 + [CY, group(ANN, BOB), group(ANN_HASHED, ANN, CY)]
+TEACHERS = [None, None, BOB, BOB, BOB, ANN_HASHED, ANN_HASHED, CY, group(BOB, CY), group(BOB, ANN)]
 
 TEAMS = [None, None, None, group(ANN, BOB), BOB, group(CY, ANN_HASHED)]
 

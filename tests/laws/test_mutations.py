@@ -284,7 +284,7 @@ def before(patch: Patch, kind: Any, change: Callable[[Match], Match]) -> None:
 
 
 def a_sum_adds_floats(patch: Patch) -> None:
-    """Twice 0.35 is then a little less than 0.7."""
+    """0.35 is then a little less than it says."""
     before(patch, Sum, lambda match: replace(match, amount=match.amount and Decimal(float(match.amount))))
 
 
@@ -501,7 +501,7 @@ REPEATED: Json = {"count": {"reach": 2, "repeat": True}, "give": {"points": 10}}
 DIFFERENT: Json = {"count": {"reach": 3, "different": "object"}, "give": {"points": 10}}
 DAILY: Json = {"streak": {"every": "day"}, "give": [{"at": 2, "points": 5}, {"at": 3, "points": 5}]}
 FORGIVING: Json = DAILY | {"streak": {"every": "day", "forgive": {"missed": 1, "per": "month"}}}
-THIRTY_FIVES: Json = {"sum": {"of": "score", "reach": 0.7}, "give": {"points": 10}}
+THIRTY_FIVE: Json = {"sum": {"of": "score", "reach": 0.35}, "give": {"points": 10}}
 RAW: Json = {"sum": {"of": "raw_score", "reach": 12, "repeat": True}, "give": {"points": 10}}
 HOURS: Json = {"sum": {"of": "duration", "reach": "2 hours", "within": {"calendar": "day"}}, "give": {"points": 10}}
 STEPS: list[Json] = [{"verb": "completed", "type": "course"}, {"verb": "completed"}]
@@ -533,7 +533,7 @@ LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     a_streak_forgets_what_it_forgave: close_scenes("streak", "day", FORGIVING),
     a_forgiven_period_adds_to_the_run: close_scenes("streak", "day", FORGIVING),
     every_run_earns_every_tier: close_scenes("streak", "day", DAILY),
-    a_sum_adds_floats: close_scenes("sum", also=THIRTY_FIVES),
+    a_sum_adds_floats: close_scenes("sum", also=THIRTY_FIVE),
     a_sum_adds_nothing_below_zero: close_scenes("sum", also=RAW),
     a_sum_keeps_what_is_over: close_scenes("sum", also=RAW),
     a_sum_forgets_what_was_before_from: close_scenes("sum"),

@@ -13,8 +13,9 @@ from service.replay import catch_up
 from service.verify import verify
 from tests.laws import oracle
 from tests.laws.effort import examples
-from tests.laws.histories import PLACES, Scene, any_scenes, clocks
+from tests.laws.histories import PLACES, Scene, any_scenes, clocks, close_scenes
 from tests.laws.instance import APPLIED, Instance, batches, expected
+from tests.laws.oracle import Json
 from tests.laws.stage import LATER, Clock
 
 sizes = st.sampled_from([1, 1, 2, 5, 100])
@@ -36,6 +37,37 @@ def test_any_order_and_any_batching_end_as_the_oracle_says(
     assert instance.standing() == expected(scene)
     advanced, again = instance.folds()
     assert advanced == again
+    assert verify(engine).differences == []
+
+
+BY_TURNS: Json = {
+    "to": "instructor",
+    "unless": [{"swapped": {"between": ["instructor", "actor"], "within": "2 days"}}],
+    "once_per": ["object"],
+}
+RACE: Json = {"first": {"learners": 2, "settle": "20 years"}, "give": {"points": 10, "badge": "keen"}}
+
+
+@examples(20)
+@given(
+    scene=st.one_of(close_scenes("each", "day", BY_TURNS), close_scenes("count", "day", BY_TURNS),
+                    close_scenes("first", "day", RACE)),
+    drained=sizes,
+    known=st.integers(0, 20),
+)  # fmt: skip
+def test_rules_that_look_at_other_learners_end_as_the_oracle_says(
+    engine: Engine, scene: Scene, drained: int, known: int
+) -> None:
+    drafts = replace(scene, rules=[rule | {"status": "draft"} for rule in scene.rules])
+    instance = Instance(engine).open(drafts)
+    instance.arrive(scene.deliveries[:known])
+    instance.drain(drained)
+    instance.apply(scene, APPLIED)
+    catch_up(engine, lambda _: None)
+    for delivery in scene.deliveries[known:]:
+        instance.arrive([delivery])
+        instance.drain(drained)
+    assert instance.standing() == expected(scene)
     assert verify(engine).differences == []
 
 
