@@ -77,7 +77,7 @@ def _services(settings: Settings, engine: Engine, redis: Redis) -> Services:
         redis=redis,
         intake=Intake(engine, partial(wake, redis)),
         tokens=Tokens(engine, settings.admin_token),
-        sources=Sources(engine, settings.admin_token),
+        sources=Sources(engine, settings.admin_token, settings.secret_key),
         boards=BoardsInForce(engine),
         metrics=Metrics(engine, redis),
         streams=Streams(settings.threads // SHARE),

@@ -20,6 +20,7 @@ from time import monotonic
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from flask import Request, g, request
+from itsdangerous import BadData, URLSafeTimedSerializer
 from redis import RedisError
 from sqlalchemy import Connection, Engine
 
@@ -53,6 +54,9 @@ __all__ = [
 ]
 
 CHALLENGE = 'Basic realm="plaudit", charset="UTF-8"'
+OAUTH = "oauth."
+"""What an access token of OAuth starts with, so that it is not looked for among the passwords."""
+OAUTH_SECONDS = 3600
 REMEMBERED_SECONDS = 5.0
 REMEMBERED_MOST = 10_000
 
@@ -196,9 +200,10 @@ def _documented(view: Callable[..., Any], scopes: tuple[Scope, ...], own: str | 
 class Sources:
     """Who may push: user name and password, a password as bearer token, or the admin token for the source `default`."""
 
-    def __init__(self, engine: Engine, admin_token: str) -> None:
+    def __init__(self, engine: Engine, admin_token: str, secret_key: str) -> None:
         self._engine = engine
         self._admin = digest(admin_token)
+        self._secret_key = secret_key
         self._recently: Recently[Source | None] = Recently()
         self._signing: Recently[Signing | None] = Recently()
 
@@ -232,6 +237,10 @@ class Sources:
         if hmac.compare_digest(digest(secret), self._admin):
             found = pushing.by_name(connection, "default")
             return found and found[0]
+        if secret.startswith(OAUTH):
+            name = _oauth_holder(self._secret_key, secret)
+            found = pushing.by_name(connection, name) if name is not None else None
+            return found and found[0]
         return pushing.by_password(connection, secret) if secret else None
 
     def _signing_of(self, name: str, key: str) -> Signing | None:
@@ -250,6 +259,20 @@ class Signing(NamedTuple):
     source: Source
     webhook: tuple[bytes, ...] = ()
     lrs: tuple[bytes, ...] = ()
+
+
+def oauth_token(secret_key: str, source: str) -> str:
+    """An access token that lets its holder push as this source for `OAUTH_SECONDS`."""
+    return OAUTH + str(URLSafeTimedSerializer(secret_key, salt="source").dumps(source))
+
+
+def _oauth_holder(secret_key: str, token: str) -> str | None:
+    """The name of the source that holds an access token; None if it is not ours, or has expired."""
+    try:
+        held = URLSafeTimedSerializer(secret_key, salt="source").loads(token[len(OAUTH) :], max_age=OAUTH_SECONDS)
+    except BadData:
+        return None
+    return str(held)
 
 
 def source_of(request: Request) -> Source:

@@ -95,7 +95,12 @@ def ask() -> Response:
 
 
 @blueprint.route("/verify", methods=["POST"])
-@blueprint.doc(responses={"200": {"description": "What came of the check", "content": {"text/html": {}}}})
+@blueprint.doc(
+    responses={
+        "200": {"description": "What came of the check", "content": {"text/html": {}}},
+        "422": {"description": "Why it cannot be checked", "content": {"text/html": {}}},
+    }
+)
 def answer() -> Response:
     """Check the badge of the form"""
     file, email = request.files.get("file"), request.form.get("email", "").strip()

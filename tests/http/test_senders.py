@@ -12,12 +12,14 @@ import json
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
@@ -287,6 +289,30 @@ def test_scorm_cloud_is_told_that_a_registration_is_no_statement(send: Send) -> 
         assert (response.status_code, response.content_type) == (400, "application/problem+json")
         assert response.json is not None
         assert "SCORM Cloud" in response.json["detail"]
+
+
+def test_linkedin_learning_asks_for_a_token_first(send: Send, engine: Engine) -> None:
+    """Two-legged OAuth 2.0: the receiver gives tokens for a user name and password (scope xapi:write)."""
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    asked = {"grant_type": "client_credentials", "client_id": "lms", "client_secret": PASSWORD, "scope": "xapi:write"}
+    answer = send(urlencode(asked).encode(), "/oauth2/token", **form)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert answer.json is not None
+    assert (answer.json["token_type"], answer.json["expires_in"]) == ("Bearer", 3600)
+    bearer = {"Authorization": f"Bearer {answer.json['access_token']}", "Content_Type": JSON}
+    assert ids(send(msgspec.json.encode(said(1, version="1.0.0")), **bearer)) == [str(numbered(1))]
+    header = send(b"grant_type=client_credentials", "/oauth2/token", **form, **AUTH)
+    assert header.status_code == 200
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=3700), tick=True):
+        late = {"Authorization": bearer["Authorization"] + " ", "Content_Type": JSON}
+        assert send(msgspec.json.encode(said(2)), **late).status_code == 401
+    for wrong in ({"client_secret": "no"}, {"client_id": "nobody"}, {"client_id": "a\0"}):
+        assert send(urlencode(asked | wrong).encode(), "/oauth2/token", **form).status_code == 401
+    assert send(b"grant_type=password", "/oauth2/token", **form).status_code == 400
+    assert send(b"{}", "/oauth2/token", Content_Type=JSON).status_code == 400
+    forged = {"Authorization": "Bearer oauth.ImxtcyI.aSE.x", "Content_Type": JSON}
+    assert send(msgspec.json.encode(said(3)), **forged).status_code == 401
+    assert names(engine) == [numbered(1)]
 
 
 def test_trax_and_rustici_push_batches_as_one_lrs_to_another(send: Send) -> None:
