@@ -6,11 +6,12 @@ The condition that fails is found in the resolved rule; what it is called is rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from service.core import paths, strict
-from service.core.matching import LISTS, NUMBERS, ROLES, TEXTS, Matcher
+from service.core.matching import LISTS, NUMBERS, ROLES, TEXTS, Matcher, Predicate
 from service.core.places import Items, Node, Pairs, Scalar, listed, shown
 from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present
 from service.core.statement import Fact
@@ -27,20 +28,48 @@ class TurnedAway(NamedTuple):
     found: str | None
 
 
-def turned_away(matcher: Matcher, fact: Fact, clauses: Mapping[str, str]) -> TurnedAway | None:
-    """The first condition of `when` that fails; None if all hold. clauses: see `written`."""
-    for condition, holds in zip(matcher.rule.when, matcher.when, strict=True):
+class Written(NamedTuple):
+    """The clauses of a rule as its author wrote them, each as a phrase by key: those of `when`, and of each step."""
+
+    when: Mapping[str, str] = MappingProxyType({})
+    steps: tuple[Mapping[str, str], ...] = ()
+
+
+def turned_away(matcher: Matcher, fact: Fact, clauses: Written) -> TurnedAway | None:
+    """The first condition of `when` that fails, or of the step with the statement's verb; None if all hold."""
+    failed = _failed(matcher.rule.when, matcher.when, fact, clauses.when)
+    if failed is not None or not matcher.steps or matcher.steps_of(fact):
+        return failed
+    found = None
+    for place, (conditions, predicates) in enumerate(zip(matcher.rule.kind.steps, matcher.steps, strict=True)):  # type: ignore[union-attr]
+        failed = _failed(conditions, predicates, fact, clauses.steps[place] if place < len(clauses.steps) else {})
+        if failed is not None and (found is None or (found.key == "verb" and failed.key != "verb")):
+            found = failed._replace(clause=f"step {place + 1}: {failed.clause}")
+    return found
+
+
+def _failed(
+    conditions: Iterable[Condition], predicates: Iterable[Predicate], fact: Fact, clauses: Mapping[str, str]
+) -> TurnedAway | None:
+    for condition, holds in zip(conditions, predicates, strict=True):
         if not holds(fact):
             key = _key(condition)
             return TurnedAway(key, clauses.get(key, _spaced(key)), _instead(condition, fact))
     return None
 
 
-def written(text: str) -> dict[str, str]:
-    """The clauses of `when` in a rule's YAML, each as a phrase, by key: `{"score": "score at least 0.8"}`."""
+def written(text: str) -> Written:
+    """The clauses in a rule's YAML: `score: {at_least: 0.8}` is `score at least 0.8`."""
     documents, _, _ = strict.read("rule", text.encode())
     root = documents[0].root if documents else None
-    when = root.get("when") if isinstance(root, Pairs) else None
+    if not isinstance(root, Pairs):
+        return Written()
+    sequence = root.get("sequence")
+    steps = sequence.get("steps") if isinstance(sequence, Pairs) else None
+    return Written(_phrases(root.get("when")), tuple(map(_phrases, steps.items)) if isinstance(steps, Items) else ())
+
+
+def _phrases(when: Node | None) -> dict[str, str]:
     if not isinstance(when, Pairs):
         return {}
     return {key.text: shown(f"{_spaced(key.text)} {phrase(value)}", LONGEST) for key, value in when.pairs}
