@@ -27,7 +27,7 @@ from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
 
-from service import boards, children, previews, replay, rule_health, telling
+from service import boards, children, previews, reminding, replay, rule_health, telling
 from service.badges import keyring, lists
 from service.badges.documents import SLUG, Issuer
 from service.core.rule import Board
@@ -114,6 +114,7 @@ def work(settings: Settings) -> None:
             partial(sweep, settings, base, redis),
             partial(catch_up, base, redis),
             partial(telling.tell, settings, base),
+            partial(reminding.remind, settings, base),
             partial(measure_rules, settings, redis),
         )
     ]

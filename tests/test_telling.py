@@ -19,12 +19,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine, update
 
-from service import telling
+from service import reminding, telling
 from service.badges import mail
 from service.badges.mail import Server, Unsent
 from service.settings import Settings
 from service.store import badges, offers
-from service.store.tables import badge_award, identifier, learner
+from service.store.tables import badge_award, credential, identifier, learner
 from service.telling import Throttled
 from tests.badges import stored
 from tests.badges.stored import NOW, change
@@ -189,3 +189,46 @@ def test_an_e_mail_is_in_the_language_of_the_service_and_no_title_breaks_its_hea
     assert body is not None
     assert "Why &lt;b&gt;" in body.get_content()
     assert "Mein Badge zeigen" in body.get_content()
+
+
+# --- reminders --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def expiring(engine: Engine, award: UUID) -> UUID:
+    """A credential that expires in a week."""
+    with engine.begin() as connection:
+        id_ = stored.claim(connection, award)
+        connection.execute(update(credential).values(expires=NOW + timedelta(days=7)))
+    return id_
+
+
+def test_a_learner_is_reminded_once_and_told_how_to_renew(mailing: Mailing, engine: Engine, expiring: UUID) -> None:
+    assert reminding.remind(mailing.settings, engine) == 1
+    assert reminding.remind(mailing.settings, engine) == 0
+    (message,) = mailing.postbox.delivered
+    assert message["To"] == "ana@acme.example.org"
+    body = message.get_body(("plain",))
+    assert body is not None
+    assert "Complete five different courses." in body.get_content()
+    assert f"/credentials/{expiring}" in body.get_content()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"expires": NOW + timedelta(days=90)}, {"expires": NOW - timedelta(days=1)}, {"revoked": NOW}, {"expires": None}],
+)
+def test_nobody_is_reminded_long_before_or_of_what_is_over(
+    mailing: Mailing, engine: Engine, expiring: UUID, changes: dict[str, object]
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(credential).values(**changes))
+    assert reminding.remind(mailing.settings, engine) == 0
+
+
+def test_nobody_is_reminded_of_what_was_earned_again(
+    mailing: Mailing, engine: Engine, ana: int, expiring: UUID
+) -> None:
+    with engine.begin() as connection:
+        badges.settle(connection, [change(ana, key="2", happened=NOW)])
+    assert reminding.remind(mailing.settings, engine) == 0

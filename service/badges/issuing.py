@@ -103,13 +103,13 @@ def _issue_alike(
     key = keyring.current_key(connection, issuer.slug, secret, now)
     number, indexes = lists.places(connection, issuer, secret, now, purpose, len(offered))
     known = awards.identities_of(connection, {award.learner for award in offered})
-    pictured = _pictures(connection)
+    told = _told(connection)
     signed = []
     for award, index in zip(offered, indexes, strict=True):
         said = documents.Award(
             id=uuid4(),
             subject=f"urn:uuid:{uuid4()}",
-            achievement=about.told(award.achievement, pictured(award)),
+            achievement=told(award),
             recipients=_recipients(known.get(award.learner, [])),
             earned=award.happened,
             issued=now,
@@ -190,17 +190,18 @@ def reason(award: Award) -> str:
     return f"{title}: {how}" if title and how else title or how or f"Rule {award.said.name}"
 
 
-def _pictures(connection: Connection) -> Callable[[Award], str]:
-    """The picture of an award's achievement, looked for once for each achievement."""
-    known: dict[tuple[bytes, str | None], str] = {}
+def _told(connection: Connection) -> Callable[[Award], about.Achievement]:
+    """What credentials say of an award's achievement, put together once for each achievement."""
+    known: dict[tuple[bytes, str | None], about.Achievement] = {}
 
-    def pictured(award: Award) -> str:
-        about_it = msgspec.json.encode(award.achievement), award.given
-        if about_it not in known:
-            known[about_it] = pictures.digest(connection, award.achievement, award.given)
-        return known[about_it]
+    def told(award: Award) -> about.Achievement:
+        said = msgspec.json.encode(award.achievement), award.given
+        if said not in known:
+            picture = pictures.digest(connection, award.achievement, award.given)
+            known[said] = about.told(award.achievement, picture)
+        return known[said]
 
-    return pictured
+    return told
 
 
 def _results(connection: Connection, award: Award, issuer: Issuer) -> tuple[documents.Document, ...]:

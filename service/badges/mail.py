@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -56,16 +56,8 @@ def offer(to: str, offered: Offer, server: Server, language: str) -> EmailMessag
     once = say(
         "The link is yours alone and works until {day}. Nothing is published unless you want it.", language, **values
     )
-    message = EmailMessage()
-    message["Subject"] = _line(say("Your badge “{badge}” is waiting", language, **values))
-    message["From"] = _sender(server.sender)
-    message["To"] = Address(addr_spec=to.removeprefix("mailto:"))
-    message["Date"], message["Message-ID"] = (
-        formatdate(),
-        make_msgid(domain=parseaddr(server.sender)[1].partition("@")[2]),
-    )
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content("\n\n".join([greeting, earned, offered.reason, taking, offered.link, once]) + "\n")
+    subject = say("Your badge “{badge}” is waiting", language, **values)
+    message = note(to, subject, [greeting, earned, offered.reason, taking, offered.link, once], server)
     button = say("Show my badge", language)
     message.add_alternative(
         f'<!doctype html><html lang="{language}"><body style="margin:0;background:#eef3f0;font:16px/1.6 sans-serif;'
@@ -77,6 +69,21 @@ def offer(to: str, offered: Offer, server: Server, language: str) -> EmailMessag
         f'{escape(button)}</a></p><p style="color:#4b5a55;font-size:14px">{escape(once)}</p></div></body></html>',
         subtype="html",
     )
+    return message
+
+
+def note(to: str, subject: str, paragraphs: Sequence[str], server: Server) -> EmailMessage:
+    """An e-mail in plain text."""
+    message = EmailMessage()
+    message["Subject"] = _line(subject)
+    message["From"] = _sender(server.sender)
+    message["To"] = Address(addr_spec=to.removeprefix("mailto:"))
+    message["Date"], message["Message-ID"] = (
+        formatdate(),
+        make_msgid(domain=parseaddr(server.sender)[1].partition("@")[2]),
+    )
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("\n\n".join(paragraphs) + "\n")
     return message
 
 

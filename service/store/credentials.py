@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, case, func, insert, or_, select, text, update
+from sqlalchemy import Connection, case, exists, func, insert, or_, select, text, update
 
-from service.store.tables import badge_award, credential, status_list
+from service.store.tables import badge_award, credential, identifier, status_list
 
 Purpose = Literal["revocation", "suspension"]
 
@@ -125,6 +125,52 @@ def revoke(connection: Connection, award_id: UUID, because: str, now: datetime) 
         )
     mark_dirty(connection, lists)
     return bool(lists)
+
+
+@dataclass(frozen=True)
+class Expiring:
+    """A credential that will expire, and where its learner is told so."""
+
+    credential: UUID
+    award: UUID
+    expires: datetime
+    address: str
+
+
+def expiring(connection: Connection, now: datetime, before: timedelta) -> Expiring | None:
+    """Lock and name the next credential that expires within `before`, of which its learner was not told.
+
+    Not one that does not hold any more, nor one of which the learner has earned the badge again since.
+    """
+    address = select(func.min(identifier.c.mbox)).where(identifier.c.learner == badge_award.c.learner).scalar_subquery()
+    newer = badge_award.alias("newer")
+    again = exists().where(
+        newer.c.learner == badge_award.c.learner,
+        newer.c.achievement == badge_award.c.achievement,
+        newer.c.happened > badge_award.c.happened,
+        newer.c.undone.is_(None),
+    )
+    found = connection.execute(
+        select(credential.c.id, credential.c.award, credential.c.expires, address.label("address"))
+        .join(badge_award, badge_award.c.credential == credential.c.id)
+        .where(
+            credential.c.expires.is_not(None),
+            credential.c.reminded.is_(None),
+            credential.c.expires.between(now, now + before),
+            credential.c.revoked.is_(None),
+            badge_award.c.undone.is_(None),
+            address.is_not(None),
+            ~again,
+        )
+        .order_by(credential.c.expires)
+        .limit(1)
+        .with_for_update(of=credential, skip_locked=True)
+    ).one_or_none()
+    return None if found is None else Expiring(*found)
+
+
+def reminded(connection: Connection, id_: UUID, now: datetime) -> None:
+    connection.execute(update(credential).where(credential.c.id == id_).values(reminded=now))
 
 
 # --- status lists ---------------------------------------------------------------------------------------------------
