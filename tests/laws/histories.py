@@ -281,6 +281,15 @@ def reading_scenes(draw: st.DrawFn, most_statements: int = 20) -> Scene:
 
 
 @st.composite
+def fixed_scenes(draw: st.DrawFn, step: str, *documents: Json) -> Scene:
+    """These documents, and any history in steps of this length."""
+    clock = replace(draw(clocks), step=step)
+    said = {"title": "One", "how_to_earn": "By chance.", "status": "live"}
+    named = [said | one if "rule" in one else one for one in documents]
+    return Scene(named, draw(histories(clock, 20)), draw(worlds(clock)))
+
+
+@st.composite
 def worlds(draw: st.DrawFn, clock: Clock) -> World:
     own = draw(st.tuples(*(st.sampled_from([None, clock.zone, *ZONES]) for _ in LEARNERS)))
     zones = {learner: zone for learner, zone in zip(LEARNERS, own, strict=True) if zone}

@@ -15,13 +15,28 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.core import attempts, durations, evaluate, kinds, limits, matching, sequences, statement, sums, windows
+from service.core import (
+    attempts,
+    durations,
+    evaluate,
+    kinds,
+    limits,
+    matching,
+    needs,
+    purses,
+    sequences,
+    statement,
+    strata,
+    sums,
+    windows,
+)
+from service.core import derived as reading
 from service.core.evaluate import State, Step
 from service.core.kinds import Earned, Setting
 from service.core.matching import Match
 from service.core.rule import Best, Count, First, Measures, Steps, Streak, Sum
 from tests.laws import derived
-from tests.laws.histories import Scene, close_scenes, scenes
+from tests.laws.histories import Scene, close_scenes, fixed_scenes, reading_scenes, scenes
 from tests.laws.oracle import Json
 from tests.laws.test_evaluate import awards
 
@@ -492,6 +507,63 @@ def a_refused_award_has_not_used_its_matches(patch: Patch) -> None:
     patch.setattr(evaluate, "advance", sparing)
 
 
+# --- faults in what comes from awards ---------------------------------------------------------------------------------
+
+
+def a_badge_never_expires(patch: Patch) -> None:
+    patch.setattr(reading, "expiry", lambda happened, life, zone: None)
+
+
+def needs_give_where_any_is_fulfilled(patch: Patch) -> None:
+    patch.setattr(needs._Seen, "hold", lambda self, needed, moment: any(self.holds(one, moment) for one in needed))
+
+
+def needs_give_at_the_last_moment(patch: Patch) -> None:
+    moments = needs._Seen.moments
+    patch.setattr(needs._Seen, "moments", lambda self: moments(self)[::-1])
+
+
+def what_was_fulfilled_before_from_is_never_given(patch: Patch) -> None:
+    marks = needs._Seen.moments
+    patch.setattr(
+        needs._Seen, "moments", lambda self: marks(self) if self.hold(self.needs, self.setting.start) is False else []
+    )
+
+
+def a_statement_need_not_come_after_the_badges(patch: Patch) -> None:
+    patch.setattr(needs._Seen, "together", lambda self: [(evaluate.DAWN, evaluate.FOREVER)])
+
+
+def points_are_needed_as_no_cap_leaves_them(patch: Patch) -> None:
+    fold = purses.fold
+
+    def uncapped(purse: Any, gains: Any) -> Any:
+        gains = list(gains)
+        bare = fold(purse._replace(caps=()), gains)[0]
+        state, cuts = fold(purse, gains)
+        return replace(state, reached=bare.reached), cuts
+
+    patch.setattr(purses, "fold", uncapped)
+
+
+def a_cap_starts_anew_every_day(patch: Patch) -> None:
+    passed = purses._passed
+
+    def daily(covering: Any, use: Any, gain: Any, amount: int) -> Any:
+        day = windows.index("day", gain.happened, covering.setting.zone)
+        return passed(covering, use if use and use.day == day else None, gain, amount)
+
+    patch.setattr(purses, "_passed", daily)
+
+
+def a_cap_covers_every_rule(patch: Patch) -> None:
+    patch.setattr(purses.Covering, "covers", lambda self, gain: True)
+
+
+def longer_caps_come_first(patch: Patch) -> None:
+    patch.setattr(strata, "PERIODS", strata.PERIODS[::-1])
+
+
 SELF_TAUGHT: Json = {"to": "instructor", "unless": [{"same": ["instructor", "actor"]}]}
 SCORED: Json = {"when": {"verb": "completed", "score": {"at_least": 0.5}}}
 CAPPED: Json = {"limit": [{"points": 20, "per": "month"}, {"awards": 1, "per": "day"}], "give": {"points": 10}}
@@ -511,6 +583,13 @@ TWICE: Json = {
     "sequence": {"steps": [{"verb": "completed"}] * 2, "within": "1 day", "repeat": True},
     "give": {"points": 10},
 }
+
+EXPIRING: Json = {
+    "rule": "rule-0", "when": {"verb": "completed"}, "give": {"points": 10, "badge": "keen"}, "expires": "1 day",
+}  # fmt: skip
+SHARING: Json = {"statement": "to share", "when": {"verb": "shared"}}
+CROWN: Json = {"rule": "crown", "give": {"badge": "crowned"}}
+CAP: Json = {"caps": "cap-0", "points": 15, "per": "day", "over": "all"}
 
 LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     a_hashed_address_is_somebody_else: scenes(),
@@ -561,6 +640,15 @@ LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     a_refused_award_uses_the_cap: close_scenes("each", "day", CAPPED),
     from_each_is_from_all: close_scenes("each"),
     a_refused_award_has_not_used_its_matches: close_scenes("count", "day", CAPPED | REPEATED),
+    a_badge_never_expires: fixed_scenes("day", EXPIRING, CROWN | {"needs": {"all_of": [{"badge": "keen"}, SHARING]}}),
+    needs_give_where_any_is_fulfilled: reading_scenes(),
+    needs_give_at_the_last_moment: reading_scenes(),
+    what_was_fulfilled_before_from_is_never_given: reading_scenes(),
+    a_statement_need_not_come_after_the_badges: reading_scenes(),
+    points_are_needed_as_no_cap_leaves_them: fixed_scenes("12 hours", EXPIRING, CAP, CROWN | {"needs": {"points": 25}}),
+    a_cap_starts_anew_every_day: reading_scenes(),
+    a_cap_covers_every_rule: reading_scenes(),
+    longer_caps_come_first: reading_scenes(),
 }
 """Each fault, and the scenes that are searched for it."""
 
