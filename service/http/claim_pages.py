@@ -110,8 +110,6 @@ def _held(token: str, link: Link, award: Award) -> Response:
         stands_on=standing(award),
         linkedin=linkedin(award),
         files=[{"href": f"{path}.{end}?{key}", "name": name, "what": say(what)} for end, name, what in FILES],
-        wallet=False,
-        offer=None,
         link_expires=link.expires,
     )
 

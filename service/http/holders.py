@@ -11,7 +11,6 @@ from uuid import UUID
 from flask import abort, request
 
 from service.http.auth import identified
-from service.http.problems import Problem
 from service.http.services import services
 from service.store import badges, offers
 from service.store import credentials as store
@@ -21,7 +20,7 @@ PRIVATE = "There is no public badge at this address. Perhaps its holder does not
 
 
 def readable(id_: UUID) -> Credential:
-    """The credential, if whoever asks may see it; 404 if there is none for them, 410 if its holder was forgotten."""
+    """The credential, if whoever asks may see it; 404 if there is none for them (any more)."""
     with services().engine.connect() as connection:
         found = store.find_credential(connection, id_)
         held = found and offers.holder(connection, id_)
@@ -32,8 +31,6 @@ def readable(id_: UUID) -> Credential:
     own = link is not None and link.award == award and link.expires > datetime.now(UTC)
     if not (shared or own or _reads(learner)):
         abort(404, PRIVATE)
-    if not found.body:
-        raise Problem(410, "This badge was withdrawn, and what it said was deleted.")
     return found
 
 

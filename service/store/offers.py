@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, exists, func, or_, select, text, update
+from sqlalchemy import Connection, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from service.store.tables import badge_award, claim_link, credential, identifier, rule_version
@@ -123,29 +123,3 @@ def _badges(kind: object) -> list[str]:
         named = [kind["badge"]] if isinstance(kind.get("badge"), str) else []
         return named + [badge for value in kind.values() for badge in _badges(value)]
     return [badge for value in kind for badge in _badges(value)] if isinstance(kind, list) else []
-
-
-# --- forgetting -----------------------------------------------------------------------------------------------------
-
-
-_ERASE = text("""
-    WITH gone AS (UPDATE credential SET body = '', jws = NULL, revoked = coalesce(revoked, :now),
-                      revoked_because = coalesce(revoked_because, 'its holder asked to be forgotten')
-                  FROM badge_award WHERE badge_award.learner = :learner AND credential.award = badge_award.id
-                  RETURNING credential.status_list),
-         links AS (DELETE FROM claim_link USING badge_award
-                   WHERE badge_award.learner = :learner AND claim_link.award = badge_award.id)
-    SELECT DISTINCT status_list FROM gone
-""")
-
-
-def erase(connection: Connection, learner: int, now: datetime) -> list[int]:
-    """Forget what was signed about this learner, salts with it, and revoke it; answers the status lists it stands in.
-
-    What is left is an id and a bit that says: withdrawn. The caller marks the lists (`credentials.mark_dirty`).
-    """
-    lists = connection.execute(_ERASE, {"learner": learner, "now": now}).scalars().all()
-    private = update(badge_award).where(badge_award.c.learner == learner)
-    connection.execute(private.values(shared=None))
-    connection.execute(private.where(badge_award.c.state == "claimed").values(state="revoked", review=False))
-    return list(lists)
