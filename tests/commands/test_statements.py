@@ -92,7 +92,7 @@ def answering(request: pytest.FixtureRequest) -> Iterator[Callable[[Answerer], S
     def start(answer: Answerer) -> Service:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                batch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                batch = [one["n"] for one in json.loads(self.rfile.read(int(self.headers["Content-Length"])))]
                 status, content = answer(batch)
                 body = json.dumps(content).encode()
                 self.send_response(status)
@@ -115,7 +115,7 @@ def answering(request: pytest.FixtureRequest) -> Iterator[Callable[[Answerer], S
 
 
 def numbers(count: int) -> list[Line]:
-    return [Line(number, str(number).encode()) for number in range(1, count + 1)]
+    return [Line(number, json.dumps(GOOD | {"n": number}).encode()) for number in range(1, count + 1)]
 
 
 def test_an_answer_that_names_nothing_halves_the_batch_until_the_bad_one_is_alone(

@@ -134,7 +134,7 @@ def test_strict_checking_costs_next_to_nothing() -> None:
 
 
 def _seconds(raws: list[bytes]) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for raw in raws:
         findings(raw)
-    return time.perf_counter() - begun
+    return time.process_time() - begun
