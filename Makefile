@@ -11,6 +11,7 @@ DEVELOPMENT := .venv/.development
 JAVASCRIPT := $(if $(wildcard tests/js/package-lock.json),tests/js/node_modules/.installed)
 PARALLEL := -n logical --dist worksteal
 OLD_BADGES := tests/ob2/.venv/.installed
+RALPH := tests/ralph/.venv/.installed
 BROWSER := $(wildcard tests/browser)
 
 help: ## what can be made here
@@ -24,7 +25,7 @@ demo: $(RUNTIME) ## start the service, push the sample statements, show what cam
 run: $(RUNTIME) ## the service alone, at http://127.0.0.1:8000
 	@$(BIN)/plaudit serve
 
-test: $(DEVELOPMENT) $(JAVASCRIPT) $(OLD_BADGES) $(if $(BROWSER),chromium) ## all tests, in Python, JavaScript and the browser
+test: $(DEVELOPMENT) $(JAVASCRIPT) $(OLD_BADGES) $(RALPH) $(if $(BROWSER),chromium) ## all tests, in Python, JavaScript and the browser
 	@if [ -n "$(BROWSER)" ] && [ ! -x /usr/bin/chromium ]; then $(BIN)/pytest $(PARALLEL) --ignore=tests/browser; else $(BIN)/pytest $(PARALLEL); fi
 
 check: $(DEVELOPMENT) ## lint, types, import contracts, OpenAPI drift
@@ -63,6 +64,11 @@ $(DEVELOPMENT): pyproject.toml | .venv/bin/python
 
 tests/js/node_modules/.installed: tests/js/package-lock.json
 	@cd tests/js && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(RALPH): tests/ralph/requirements.txt | .venv/bin/python
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
 $(OLD_BADGES): tests/ob2/requirements.txt | .venv/bin/python

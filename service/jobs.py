@@ -27,15 +27,16 @@ from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
 
-from service import boards, children, previews, reminding, replay, rule_health, telling
+from service import boards, children, previews, pulling, reminding, replay, rule_health, telling
 from service.badges import keyring, lists
 from service.badges.documents import SLUG, Issuer
 from service.core.rule import Board
 from service.drain import Drain, Drained
 from service.patience import patiently
+from service.pulling import Away
 from service.recount import Changed
 from service.settings import Settings
-from service.store import inbox, outbox, scores
+from service.store import inbox, lrs, outbox, scores
 from service.store.boards import in_force
 from service.store.engine import driver, engine
 
@@ -113,6 +114,7 @@ def work(settings: Settings) -> None:
         for task in (
             partial(sweep, settings, base, redis),
             partial(catch_up, base, redis),
+            partial(pull_due, settings, base, redis),
             partial(telling.tell, settings, base),
             partial(reminding.remind, settings, base),
             partial(measure_rules, settings, redis),
@@ -262,6 +264,19 @@ def _keep_keys(settings: Settings, engine: Engine) -> None:
             life = timedelta(days=settings.key_days)
             for name in keyring.rotate_old(connection, SLUG, settings.secret_key, now, life):
                 log.info("badges are signed with a new key", issuer=SLUG, key=name)
+
+
+def pull_due(settings: Settings, engine: Engine, redis: Redis) -> None:
+    """Reads from every LRS that it is time to read; by a thread of its own, as it may take long."""
+    while True:
+        with engine.begin() as connection:
+            name = lrs.due(connection)
+        if name is None:
+            return
+        try:
+            pulling.pull(engine, name, settings.secret_key, lambda *_: None, partial(wake, redis))
+        except Away as away:
+            log.warning("an LRS could not be read; the next time goes on", source=name, error=str(away))
 
 
 def _sign_lists(settings: Settings, engine: Engine) -> None:

@@ -446,6 +446,59 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source_secret")),
         comment="several may be in force at once, so that they can be changed without a gap",
     )
+    op.create_table(
+        "lrs",
+        sa.Column("source", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("url", sa.Text(), nullable=False, comment="what /statements is appended to"),
+        sa.Column("username", sa.Text(), nullable=False),
+        sa.Column(
+            "sealed",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="the password, encrypted under PLAUDIT_SECRET_KEY",
+        ),
+        sa.Column(
+            "since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="all that it had stored until then has been read; null: nothing",
+        ),
+        sa.Column("more", sa.Text(), nullable=True, comment="the next page of a reading that has not come to its end"),
+        sa.Column(
+            "latest",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the latest statement was stored there that this reading has seen",
+        ),
+        sa.Column("every_seconds", sa.Integer(), nullable=True, comment="null: it is read when somebody says so"),
+        sa.Column("due", sa.DateTime(timezone=True), nullable=True, comment="when it is to be read next"),
+        sa.Column("read", sa.DateTime(timezone=True), nullable=True, comment="when a reading last came to its end"),
+        sa.Column("pulled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("problem", sa.Text(), nullable=True, comment="why the last reading failed"),
+        sa.Column(
+            "tells_since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="awards from then on are told to it as statements; null: none",
+        ),
+        sa.ForeignKeyConstraint(["source"], ["source.id"], name=op.f("fk_lrs_source")),
+        sa.PrimaryKeyConstraint("source", name=op.f("pk_lrs")),
+        comment="a source that can be asked for statements, and told",
+    )
+    op.create_table(
+        "told",
+        sa.Column("source", sa.Integer(), nullable=False),
+        sa.Column("award", sa.UUID(), nullable=False),
+        sa.Column("what", sa.Text(), nullable=False, comment="earned, or undone: the statement that voids it"),
+        sa.Column("due", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("done", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["source"], ["source.id"], name=op.f("fk_told_source")),
+        sa.PrimaryKeyConstraint("source", "award", "what", name=op.f("pk_told")),
+        comment="statements about awards, for the LRS of a source",
+    )
+    op.create_index("ix_told_due", "told", ["due"], unique=False, postgresql_where=sa.text("done IS NULL"))
     op.create_index(op.f("ix_source_secret_source"), "source_secret", ["source"], unique=False)
     op.create_index("ix_source_secret_hash", "source_secret", ["hash"], unique=False)
     op.create_table(
@@ -686,6 +739,8 @@ def downgrade() -> None:
     op.drop_table("status_list")
     op.drop_index("ix_statement_received", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
+    op.drop_table("told")
+    op.drop_table("lrs")
     op.drop_table("source_secret")
     op.drop_table("source")
     op.drop_table("signing_key")

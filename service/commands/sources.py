@@ -5,18 +5,27 @@ import os
 import secrets
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import timedelta
-from functools import reduce
+from datetime import UTC, datetime, timedelta
+from functools import partial, reduce
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
+from redis import Redis
 from sqlalchemy import Connection
 
+from service import jobs, pulling
 from service.capture.signatures import PREFIX, webhook_key
 from service.commands.tokens import as_json, show, transaction
+from service.core.statement import moment
 from service.errors import Refusal
+from service.filling import Filled
+from service.pulling import Away
 from service.settings import settings
-from service.store import sources
+from service.store import lrs, sources
+from service.store.engine import engine
+from service.store.sealing import seal
+from service.stores import running
 
 PASSWORD = "PLAUDIT_NEW_PASSWORD"  # noqa: S105
 SHORTEST = 16
@@ -116,6 +125,90 @@ def list_sources(as_json: bool) -> None:
     with transaction() as connection:
         rows = sources.everything(connection)
     show(rows, as_json)
+
+
+# --- asking an LRS ---------------------------------------------------------------------------------------------------
+
+
+@command.command("lrs")
+@click.argument("name")
+@click.option("--url", help="Its xAPI endpoint: what /statements is appended to.")
+@click.option("--user", help="The user name that we have there.")
+@click.option("--prompt", is_flag=True, help=f"Ask for the password that we have there; ${PASSWORD} gives it, too.")
+@click.option("--every-seconds", type=Limit(), help="How often a worker reads from it; `any` for never.")
+@click.option("--tell/--tell-nothing", default=None, help="Whether badges are told to it as statements, from now on.")
+@as_json
+def ask_lrs(
+    name: str,
+    url: str | None,
+    user: str | None,
+    prompt: bool,
+    every_seconds: int | str | None,
+    tell: bool | None,
+    as_json: bool,
+) -> None:
+    """Say that the source NAME is an LRS which can be asked for statements, or change how it is asked."""
+    if url is not None and urlsplit(url).scheme not in ("http", "https"):
+        raise click.UsageError("Write the address of the LRS with http:// or https:// in front.")
+    password = os.environ.get(PASSWORD) or (_asked() if prompt else None)
+    given: dict[str, Any] = {key: value for key, value in (("url", url), ("username", user)) if value is not None}
+    if password is not None:
+        given["sealed"] = seal(password, settings().secret_key)
+    if every_seconds is not None:
+        every = None if every_seconds == ANY else every_seconds
+        given |= {"every_seconds": every, "due": None if every is None else datetime.now(UTC)}
+    if tell is not None:
+        given["tells_since"] = datetime.now(UTC) if tell else None
+    with transaction() as connection:
+        whose = _number(connection, name)
+        if not lrs.known(connection, whose) and not given.keys() >= {"url", "username", "sealed"}:
+            raise click.UsageError(f"Give --url, --user and a password (--prompt, or ${PASSWORD}).")
+        lrs.put(connection, whose, given)
+        shown = next(row for row in lrs.everything(connection) if row["name"] == name)
+    show([shown], as_json)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--since", help="Read again what was stored there since this moment (ISO 8601); `first`: everything.")
+@as_json
+def pull(name: str, since: str | None, as_json: bool) -> None:
+    """Read statements from the LRS NAME, and fill in what was not pushed to us.
+
+    Goes on where the last reading ended, or was interrupted. What we have is not taken twice.
+    """
+    with running(settings()) as here, Redis.from_url(here.redis_url) as redis:
+        connected = engine(here.database_url)
+        if since is not None:
+            with connected.begin() as connection:
+                lrs.begin(connection, _number(connection, name), _moment(since))
+        try:
+            filled = pulling.pull(connected, name, here.secret_key, _progress, partial(jobs.wake, redis))
+        except Away as away:
+            raise Refusal(f"{away}\nWhat was read is stored; the next pull goes on from there.") from None
+        connected.dispose()
+    counts = {"read": filled.read, **filled._asdict()}
+    if as_json:
+        click.echo(json.dumps(counts))
+    else:
+        click.echo(
+            f"{filled.read} statements read: {filled.new} new, {filled.repeats} known, "
+            f"{filled.conflicts} with other content, {filled.aside} set aside."
+        )
+
+
+def _progress(filled: Filled, latest: datetime | None) -> None:
+    until = f", stored there until {latest:%Y-%m-%d %H:%M}" if latest else ""
+    click.echo(f"\r{filled.read} statements read, {filled.new} new{until} ", nl=False, err=True)
+
+
+def _moment(text: str) -> datetime | None:
+    if text == "first":
+        return None
+    read = moment(text)
+    if read is None:
+        raise click.UsageError("Write a moment like 2026-01-01T00:00:00Z, or `first` for everything.")
+    return read
 
 
 # --- secrets --------------------------------------------------------------------------------------------------------

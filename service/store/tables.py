@@ -83,6 +83,40 @@ source_secret = Table(
     comment="several may be in force at once, so that they can be changed without a gap",
 )
 
+lrs = Table(
+    "lrs",
+    metadata,
+    Column("source", Integer, ForeignKey("source.id"), primary_key=True, autoincrement=False),
+    Column("url", Text, nullable=False, comment="what /statements is appended to"),
+    Column("username", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False, comment="the password, encrypted under PLAUDIT_SECRET_KEY"),
+    moment("since", comment="all that it had stored until then has been read; null: nothing"),
+    Column("more", Text, comment="the next page of a reading that has not come to its end"),
+    moment("latest", comment="when the latest statement was stored there that this reading has seen"),
+    Column("every_seconds", Integer, comment="null: it is read when somebody says so"),
+    moment("due", comment="when it is to be read next"),
+    moment("read", comment="when a reading last came to its end"),
+    Column("pulled", BigInteger, nullable=False, server_default="0"),
+    Column("problem", Text, comment="why the last reading failed"),
+    moment("tells_since", comment="awards from then on are told to it as statements; null: none"),
+    comment="a source that can be asked for statements, and told",
+)
+
+told = Table(
+    "told",
+    metadata,
+    Column("source", Integer, ForeignKey("source.id"), nullable=False),
+    Column("award", UUID(as_uuid=True), nullable=False),
+    Column("what", Text, nullable=False, comment="earned, or undone: the statement that voids it"),
+    moment("due", nullable=False, server_default=func.now()),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    moment("done"),
+    Column("problem", Text),
+    PrimaryKeyConstraint("source", "award", "what"),
+    Index("ix_told_due", "due", postgresql_where=text("done IS NULL")),
+    comment="statements about awards, for the LRS of a source",
+)
+
 token = Table(
     "token",
     metadata,
