@@ -25,7 +25,7 @@ from service.core.matching import Index, Roles
 from service.core.rule import First, Text
 from service.core.statement import Fact
 from service.settings import settings
-from service.store import history, identity, inbox, ledger, matches, races, rules
+from service.store import history, identity, inbox, ledger, matches, races, rules, swaps
 from service.store.engine import Driver, driver, snapshot
 from service.store.engine import engine as connected
 from service.world import Counting, People, World, parts, world
@@ -171,11 +171,13 @@ class _Counts:
         if counting.derived:
             for _, lines in ledger.standing(self.connection, [version.number]):
                 awards += {(line.key, line.happened): line.happened for line, _ in lines}.values()
+        if counting.matcher.swapped:
+            refusals[evaluate.swapped(rule)] += swaps.refused(self.connection, version.number)
         end = counting.setting(self.here.ruleset.zone).end
         return RuleHealth(
             rule.name, rule.title, rule.status, version.version, self.applied[version.number], end <= now,
             made, learners, max(last_match, default=None), len(awards), max(awards, default=None),
-            dict(refusals.most_common()),
+            dict((+refusals).most_common()),
         )  # fmt: skip
 
 

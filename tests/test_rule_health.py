@@ -67,6 +67,15 @@ def test_matches_awards_and_refusals_are_counted_for_each_rule(found: Health) ->
     assert (found.statements, found.pending) == (12, 1)
 
 
+def test_what_went_the_other_way_round_is_refused(here: AtWork) -> None:
+    here.apply("{to: instructor, unless: [{swapped: {between: [instructor, actor], within: 30 days}}]}")
+    here.take(said(1, context={"instructor": agent("bob")}))
+    here.take(said(2, "2026-01-02", "bob", context={"instructor": agent("ann")}))
+    (rule,) = measured(here.engine, NOW).rules
+    assert (rule.awards, list(rule.refusals.values())) == (1, [1])
+    assert next(iter(rule.refusals)).startswith("unless instructor and actor")
+
+
 def test_statements_that_no_rule_looks_at_are_told_by_verb_and_type(found: Health) -> None:
     book = "http://a.example/book"
     assert found.unused == [

@@ -109,3 +109,9 @@ def of_group(connection: Driver, group: Group) -> list[tuple[UUID, datetime]]:
         "ORDER BY happened, statement",
         list(group),
     ).fetchall()
+
+
+def refused(connection: Driver, rule: int) -> int:
+    """How many matches of a rule do not count."""
+    row = connection.execute("SELECT count(*) FROM match WHERE rule = %b AND swapped", [rule]).fetchone()
+    return int(row[0]) if row else 0
