@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from service.core import scalars
+from service.core import never, scalars
 from service.core.conditions import ROLES, UNLESS_FORM, WHEN_FORM
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
 from service.core.kind_document import KINDS, LONGEST_COUNT, PER, VALUES
@@ -181,6 +181,7 @@ def _check_rule(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     _check_life(reading, node, found)
     _check_when(reading, node)
     _check_swapped(reading, node, found)
+    never.check(reading, node, found)
     _check_kind(reading, node, found)
     _check_limits(reading, node, found)
     for tag in found.get("tags", ()):

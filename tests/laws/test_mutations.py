@@ -28,6 +28,7 @@ from service.core import (
     statement,
     strata,
     sums,
+    swaps,
     windows,
 )
 from service.core import derived as reading
@@ -438,6 +439,15 @@ def a_learner_competes_before_the_life(patch: Patch) -> None:
     patch.setitem(kinds.KINDS, First, (early, type_))
 
 
+def what_is_swapped_takes_both_out(patch: Patch) -> None:
+    """Looks at what was done the other way round later, too."""
+    patch.setattr(swaps, "bisect_left", lambda moments, moment: len(moments))
+
+
+def a_swap_is_never_too_long_ago(patch: Patch) -> None:
+    patch.setattr(swaps, "too_near", lambda *of: True)
+
+
 def the_last_day_of_a_life_is_outside(patch: Patch) -> None:
     patch.setattr(windows, "end_of_day", windows.start_of_day)
 
@@ -578,6 +588,10 @@ RAW: Json = {"sum": {"of": "raw_score", "reach": 12, "repeat": True}, "give": {"
 HOURS: Json = {"sum": {"of": "duration", "reach": "2 hours", "within": {"calendar": "day"}}, "give": {"points": 10}}
 STEPS: list[Json] = [{"verb": "completed", "type": "course"}, {"verb": "completed"}]
 COURSE_FIRST: Json = {"sequence": {"steps": STEPS}, "give": {"points": 10}}
+BY_TURNS: Json = {
+    "to": "instructor",
+    "unless": [{"swapped": {"between": ["instructor", "actor"], "within": "2 days"}}],
+}
 SETTLING: Json = {"first": {"learners": 1, "settle": "1 day"}, "give": {"points": 10}}
 TWICE: Json = {
     "sequence": {"steps": [{"verb": "completed"}] * 2, "within": "1 day", "repeat": True},
@@ -632,6 +646,8 @@ LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     one_more_is_among_the_first: close_scenes("first"),
     those_of_one_statement_are_all_among_the_first: close_scenes("first"),
     a_learner_competes_before_the_life: close_scenes("first"),
+    what_is_swapped_takes_both_out: close_scenes("each", "day", BY_TURNS),
+    a_swap_is_never_too_long_ago: close_scenes("each", "day", BY_TURNS),
     the_last_day_of_a_life_is_outside: scenes(),
     weeks_begin_on_sunday: close_scenes("each", "day", {"once_per": ["week"]}),
     days_are_those_of_utc: close_scenes("each", "12 hours", {"once_per": ["day"]}),
