@@ -1,9 +1,9 @@
 """Erasing a learner: everything that says who it was goes, and what happened stays, said of nobody.
 
 Statements of a learner are grounds of what others earned: who was taught, whose answer was thanked for, who came first.
-So they are not deleted. They are cut down to what rules can see, and every identifier of the learner becomes that of an
-account that nobody has. All rules say the same of them, so nobody else's result is another. The learner's own lines of
-the ledger stay under a number that leads to nobody, on no board and on no page.
+So they are not deleted. Every agent that is the learner becomes an account that nobody has, and their name and address
+go wherever else a statement has them. All rules say the same of them, so nobody else's result is another. The learner's
+own lines of the ledger stay under a number that leads to nobody, on no board and on no page.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from service.core import traces
+from service.core.erased import erased, key_of
 from service.core.people import cast, identifiers
-from service.core.reduced import erased, key_of
 from service.core.statement import Agent, decoded
 from service.merging import match_again, who_fulfils
 from service.recount import Changed, Recount
@@ -54,7 +54,7 @@ def _erase_statements(connection: Connection, homes: Iterable[int], names: Mappi
     here, before = world(beneath), history.facts(beneath, ids)
     old = who_fulfils(beneath, here, before)
     raws = statements.raws(beneath, ids)
-    statements.rewrite(beneath, {own: erased(raw, own, names) for own, raw in raws.items()})
+    statements.rewrite(beneath, {own: erased(raw, names) for own, raw in raws.items()})
     statements.forget_beside(beneath, ids)
     _forget_set_aside(beneath, names)
     people.take_over(beneath, {key: key_of(name) for key, name in names.items()})

@@ -4,14 +4,13 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from service.core.reduced import reduced
-from service.core.statement import read_again
+from service.core.erased import NOBODY, erased
 from service.erasure import erase
 from service.merging import Decision, merge
 from service.store import profiles
 from service.verify import verify
-from tests.at_work import NOW, AtWork
-from tests.written import agent, fact, group, numbered, said, void
+from tests.at_work import AtWork
+from tests.written import agent, group, identified, said, void
 
 RULES = (
     "{rule: ten, give: {points: 10, badge: keen}, limit: [{awards: 3, per: ever}]}",
@@ -140,19 +139,9 @@ def test_who_is_not_there_is_not_erased(here: AtWork) -> None:
         assert erase(connection, 999) is None
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        said(1),
-        said(1, who=group("ann", "bob"), result={"score": {"scaled": 1, "raw": 3}, "success": False, "response": "a"}),
-        said(
-            1, context={"instructor": agent("cy"), "contextActivities": {"category": {"id": "https://example.com/x"}}}
-        ),
-        void(1, 2),
-    ],
-)
-def test_rules_see_the_same_of_a_reduced_statement(statement: dict[str, object]) -> None:
-    whole = fact(statement | {"attachments": [], "authority": agent("x")})
-    again = read_again(reduced(msgspec.json.encode(statement), numbered(1)), whole.id, NOW, "default", "xapi")
-    assert (again.id, again.happened) == (whole.id, whole.happened)
-    assert msgspec.structs.replace(again.statement, id=None) == msgspec.structs.replace(whole.statement, id=None)
+def test_whatever_else_a_statement_says_stays() -> None:
+    told = said(1, who=ANN, result={"extensions": {"https://example.com/x": [1, "of Ann Lee"]}, "response": "42"})
+    after = msgspec.json.decode(erased(msgspec.json.encode(told), {identified("ann"): "n"}))
+    assert after["actor"] == {"account": {"homePage": NOBODY, "name": "n"}}
+    assert after["result"] == {"extensions": {"https://example.com/x": [1, "of …"]}, "response": "42"}
+    assert {**after, "actor": 0, "result": 0} == {**told, "actor": 0, "result": 0}

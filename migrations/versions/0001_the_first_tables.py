@@ -411,12 +411,6 @@ def upgrade() -> None:
             comment="how old a statement may be when it comes; null: any age",
         ),
         sa.Column("verbs", sa.ARRAY(sa.Text()), nullable=True, comment="the verbs it may use; null: any"),
-        sa.Column(
-            "keep_raw_days",
-            sa.Integer(),
-            nullable=True,
-            comment="after so many days only what rules can see is kept; null: for good",
-        ),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
         sa.UniqueConstraint("name", name=op.f("uq_source_name")),
@@ -475,30 +469,10 @@ def upgrade() -> None:
         sa.Column("read", sa.DateTime(timezone=True), nullable=True, comment="when a reading last came to its end"),
         sa.Column("pulled", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("problem", sa.Text(), nullable=True, comment="why the last reading failed"),
-        sa.Column(
-            "tells_since",
-            sa.DateTime(timezone=True),
-            nullable=True,
-            comment="awards from then on are told to it as statements; null: none",
-        ),
         sa.ForeignKeyConstraint(["source"], ["source.id"], name=op.f("fk_lrs_source")),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_lrs")),
-        comment="a source that can be asked for statements, and told",
+        comment="a source that can be asked for statements",
     )
-    op.create_table(
-        "told",
-        sa.Column("source", sa.Integer(), nullable=False),
-        sa.Column("award", sa.UUID(), nullable=False),
-        sa.Column("what", sa.Text(), nullable=False, comment="earned, or undone: the statement that voids it"),
-        sa.Column("due", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("done", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("problem", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["source"], ["source.id"], name=op.f("fk_told_source")),
-        sa.PrimaryKeyConstraint("source", "award", "what", name=op.f("pk_told")),
-        comment="statements about awards, for the LRS of a source",
-    )
-    op.create_index("ix_told_due", "told", ["due"], unique=False, postgresql_where=sa.text("done IS NULL"))
     op.create_index(op.f("ix_source_secret_source"), "source_secret", ["source"], unique=False)
     op.create_index("ix_source_secret_hash", "source_secret", ["hash"], unique=False)
     op.create_table(
@@ -739,7 +713,6 @@ def downgrade() -> None:
     op.drop_table("status_list")
     op.drop_index("ix_statement_received", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
-    op.drop_table("told")
     op.drop_table("lrs")
     op.drop_table("source_secret")
     op.drop_table("source")

@@ -57,7 +57,6 @@ _OPTIONS = (
     click.option("--ahead-seconds", type=Limit(), help="How far ahead of ours its clock may be; default any."),
     click.option("--oldest-days", type=Limit(), help="How old a statement may be when it comes; default any."),
     click.option("--verb", "verbs", multiple=True, help="IRI of a verb it may use, once for each; default any."),
-    click.option("--keep-raw-days", type=Limit(), help="Then only what rules can see is kept; default any."),
 )
 
 
@@ -136,7 +135,6 @@ def list_sources(as_json: bool) -> None:
 @click.option("--user", help="The user name that we have there.")
 @click.option("--prompt", is_flag=True, help=f"Ask for the password that we have there; ${PASSWORD} gives it, too.")
 @click.option("--every-seconds", type=Limit(), help="How often a worker reads from it; `any` for never.")
-@click.option("--tell/--tell-nothing", default=None, help="Whether badges are told to it as statements, from now on.")
 @as_json
 def ask_lrs(
     name: str,
@@ -144,7 +142,6 @@ def ask_lrs(
     user: str | None,
     prompt: bool,
     every_seconds: int | str | None,
-    tell: bool | None,
     as_json: bool,
 ) -> None:
     """Say that the source NAME is an LRS which can be asked for statements, or change how it is asked."""
@@ -157,8 +154,6 @@ def ask_lrs(
     if every_seconds is not None:
         every = None if every_seconds == ANY else every_seconds
         given |= {"every_seconds": every, "due": None if every is None else datetime.now(UTC)}
-    if tell is not None:
-        given["tells_since"] = datetime.now(UTC) if tell else None
     with transaction() as connection:
         whose = _number(connection, name)
         if not lrs.known(connection, whose) and not given.keys() >= {"url", "username", "sealed"}:

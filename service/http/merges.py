@@ -180,8 +180,8 @@ def refuse(number: int) -> Response:
 def forget(learner: int) -> Response:
     """Erase a learner
 
-    Everything goes that says who it was: name, identifiers, addresses, tokens, credentials, and in statements whatever
-    rules cannot see. What happened stays, said of nobody, so nobody else's result is another. It cannot be taken back.
+    Everything goes that says who it was: name, identifiers, addresses, tokens, credentials, agents in statements.
+    What happened stays, said of nobody, so nobody else's result is another. It cannot be taken back.
     """
     here = services()
     with here.engine.begin() as connection:

@@ -64,7 +64,6 @@ source = Table(
     Column("ahead_seconds", Integer, comment="how far its clock may be ahead of ours; null: any, held back to ours"),
     Column("oldest_days", Integer, comment="how old a statement may be when it comes; null: any age"),
     Column("verbs", ARRAY(Text), comment="the verbs it may use; null: any"),
-    Column("keep_raw_days", Integer, comment="after so many days only what rules can see is kept; null: for good"),
     moment("created", nullable=False, server_default=func.now()),
 )
 
@@ -98,23 +97,7 @@ lrs = Table(
     moment("read", comment="when a reading last came to its end"),
     Column("pulled", BigInteger, nullable=False, server_default="0"),
     Column("problem", Text, comment="why the last reading failed"),
-    moment("tells_since", comment="awards from then on are told to it as statements; null: none"),
-    comment="a source that can be asked for statements, and told",
-)
-
-told = Table(
-    "told",
-    metadata,
-    Column("source", Integer, ForeignKey("source.id"), nullable=False),
-    Column("award", UUID(as_uuid=True), nullable=False),
-    Column("what", Text, nullable=False, comment="earned, or undone: the statement that voids it"),
-    moment("due", nullable=False, server_default=func.now()),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    moment("done"),
-    Column("problem", Text),
-    PrimaryKeyConstraint("source", "award", "what"),
-    Index("ix_told_due", "due", postgresql_where=text("done IS NULL")),
-    comment="statements about awards, for the LRS of a source",
+    comment="a source that can be asked for statements",
 )
 
 token = Table(
