@@ -23,7 +23,7 @@ from service.core.language import load
 from service.core.places import nearest
 from service.core.rule import Rule
 from service.core.statement import VOIDED, Agent, identifier
-from service.store import achievements, badges, intake, rules
+from service.store import achievements, badges, intake, publishing
 from service.store.engine import driver
 from service.store.intake import Row
 from service.store.rules import BY_HAND
@@ -237,7 +237,7 @@ def _source(connection: Connection) -> int:
 def _put_rules(connection: Connection, awarded: Mapping[str, Achievement]) -> None:
     for name, achievement in sorted(awarded.items()):
         text = rule_text(name, achievement.micro_credential is not None)
-        rules.put_by_hand(driver(connection), _rule(text), text)
+        publishing.put_by_hand(driver(connection), _rule(text), text)
 
 
 def rule_text(achievement: str, micro: bool) -> str:

@@ -134,7 +134,7 @@ class Deriving:
 
     def _cut(self, learner: int, line: Line) -> Entry:
         """More of the same correction, as it comes: nothing is taken back by it."""
-        number, version = self.here.named[line.rule].version[:2]
+        number, version = self.here.named[line.rule].last.version[:2]
         _, key, happened, unit, amount, ids, reason = line
         return Entry(learner, number, version, key, unit, amount, happened, ids, reason)
 
@@ -154,7 +154,7 @@ class Deriving:
 
     def _difference(self, counting: Counting, wanted: Mapping[int, Iterable[Line]]) -> list[Entry]:
         """What the ledgers of these learners lack of the lines of this rule, or have too much."""
-        number, version = counting.version[:2]
+        number, version = counting.last.version[:2]
         have = ledger.booked(self.connection, [(number, learner) for learner in wanted])
         return [
             Entry(learner, number, version, line.key, line.unit, amount, line.happened, ids, reason, corrects)
@@ -212,8 +212,11 @@ class Deriving:
             for learner, one in found.items()
             if everybody or needs.possible(self._setting(rule, learner), one)
         ]
-        own = matches.of_groups(self.connection, near)
-        return {learner: one._replace(matches=own.get((number, learner), ())) for learner, one in found.items()}
+        own, making = matches.of_groups(self.connection, near), self.here.named[rule.name].making
+        return {
+            learner: one._replace(matches=own.get((number, learner), {}).get(making, ()))
+            for learner, one in found.items()
+        }
 
 
 def _goes_on(kept: Kept | None, ready: Ready, gained: Iterable[Entry]) -> bool:

@@ -108,16 +108,16 @@ def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed], m
     _hint(beneath, here.known, met)
     names = _names(here.known, met)
     others = {learner for learner, name in names.items() if name.text != here.known.names.get(learner)}
-    groups = {(candidate.counting.version.number, candidate.learner) for candidate in (*new, *gone)}
+    groups = {(candidate.judge.version.number, candidate.learner) for candidate in (*new, *gone)}
     if here.swaps:
-        others |= {other for one in (*new, *gone) for other in one.counting.matcher.others(one.cast, one.learner)}
+        others |= {other for one in (*new, *gone) for other in one.judge.matcher.others(one.cast, one.learner)}
     locked = lock(beneath, here, groups, others)
     renamed = _rename(beneath, here.known, locked, names)
     cast = People(here, locked)
     recount = Recount(connection, here, cast)
-    recount.add([found(candidate, cast) for candidate in new])
+    recount.add(found(new, cast))
     if gone:
-        recount.remove([found(candidate, cast) for candidate in gone])
+        recount.remove(found(gone, cast))
     return Drained(len(claimed), recount.book()._replace(renamed=renamed))
 
 

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from service import needing
-from service.core import evaluate, kinds, reasons, windows
+from service.core import evaluate, kinds, reasons, versions, windows
 from service.core.derived import Line, clause
 from service.core.evaluate import Award
 from service.core.matching import Match, Roles
 from service.core.needs import Met
-from service.core.rule import Cap, First, Rule
+from service.core.rule import Cap, Rule
 from service.core.statement import Fact
+from service.core.versions import Judged
 from service.needing import Standing
 from service.store import history, identity, inbox, ledger, matches, races, rules, swaps
 from service.store.engine import Driver
@@ -115,18 +117,17 @@ def explain(
     counting, group = Counting(version), (version.number, learner)
     if counting.derived:
         return _of_awards(connection, ruleset, version, learner, now, limit, offset)
-    own = matches.of_groups(connection, [group])[group]
-    setting = counting.setting(_zone(connection, ruleset, counting, learner))
-    step = evaluate.fold(setting, own)
-    if isinstance(version.rule.kind, First):
-        among = races.first(connection, version.number, version.rule.kind.learners)
-        step = step if learner in among else evaluate.outrun(version.rule, step)
-    refused = _refused(counting, own, step)
+    made, zone = matches.of_groups(connection, [group])[group], _zone(connection, ruleset, learner)
+    own = sorted(chain(*(made.get(making, ()) for making in counting.makings)), key=lambda match: match.happened)
+    judged = counting.judged(zone, made)
+    if counting.race and learner not in races.first(connection, version.number, counting.race.learners):
+        judged = versions.outrun(counting.last.rule, judged)
+    refused, given = _refused(counting, own, judged), (*judged.awards, *judged.tried)
     if counting.matcher.swapped:
         out = swaps.of_group(connection, group)
-        refused += [Refused(Seen(statement, at), evaluate.swapped(version.rule)) for statement, at in out]
+        refused += [Refused(Seen(statement, at), evaluate.swapped(counting.rule)) for statement, at in out]
         refused.sort(key=lambda one: one.seen.happened or now)
-    awards, refusals = _newest(step.awards, limit, offset), _page(refused, limit, offset)
+    awards, refusals = _newest(given, limit, offset), _page(refused, limit, offset)
     shown = {id_ for award in awards for id_ in award.statements} | {one.seen.statement for one in refusals}
     seen = _seen(connection, shown)
     booked = ledger.versions(connection, group)
@@ -134,10 +135,10 @@ def explain(
         version,
         [_given(award, booked.get((award.key, award.happened)), seen) for award in awards],
         [one._replace(seen=seen.get(one.seen.statement, one.seen)) for one in refusals],
-        len(step.awards),
+        len(given),
         len(refused),
-        len(own),
-        kinds.progress(setting, step.state.kind, now),
+        len({match.statement for match in own}),
+        kinds.progress(counting.last.setting(zone), judged.state.kind, now) if counting.lives else None,
         inbox.size(connection),
         version.phase != "done",
     )
@@ -157,14 +158,14 @@ def _of_awards(
     booked = evaluate.awards_of(learner, lines)
     awards = _newest(booked, limit, offset)
     seen = _seen(connection, {id_ for award in awards for id_ in award.statements})
-    versions = ledger.versions(connection, group)
+    by_version = ledger.versions(connection, group)
     return Explanation(
         version,
-        [_given(award, versions.get((award.key, award.happened)), seen) for award in awards],
+        [_given(award, by_version.get((award.key, award.happened)), seen) for award in awards],
         [],
         len(booked),
         0,
-        len(matches.of_groups(connection, [group])[group]),
+        max(map(len, matches.of_groups(connection, [group])[group].values()), default=0),
         (standing.done, standing.of) if standing else None,
         inbox.size(connection),
         version.phase != "done",
@@ -178,8 +179,8 @@ def _clause(rule: Rule, standing: Standing | None) -> str:
     return f"has {', '.join(one.need for one in standing.needs if one.since) if standing else 'all that is needed'}"
 
 
-def _zone(connection: Driver, ruleset: Ruleset, counting: Counting, learner: int) -> ZoneInfo:
-    name = counting.rule.time_zone or identity.zone_name(connection, learner)
+def _zone(connection: Driver, ruleset: Ruleset, learner: int) -> ZoneInfo:
+    name = identity.zone_name(connection, learner)
     return windows.zone(name) if name else ruleset.zone
 
 
@@ -191,7 +192,7 @@ def _page(refusals: Sequence[Refused], limit: int, offset: int) -> list[Refused]
     return list(reversed(refusals))[offset : offset + limit]
 
 
-def _refused(counting: Counting, own: Iterable[Match], step: evaluate.Step) -> list[Refused]:
+def _refused(counting: Counting, own: Iterable[Match], judged: Judged) -> list[Refused]:
     """The refusals in the order of time; of those by `once_per` the statement that was the first."""
     placed = {match.statement: match for match in own}
     first: dict[bytes, Match] = {}
@@ -200,7 +201,7 @@ def _refused(counting: Counting, own: Iterable[Match], step: evaluate.Step) -> l
             first.setdefault(match.once, match)
     once = evaluate.ONCE.format(" and ".join(counting.rule.once_per))
     found = []
-    for refusal in step.refusals:
+    for refusal in judged.refusals:
         match = placed[refusal.statement]
         seen = Seen(match.statement, match.happened)
         if refusal.because == once and match.once is not None:

@@ -90,8 +90,7 @@ def match_again(
     connection: Driver, here: World, recount: Recount, before: Sequence[Candidate], after: Sequence[Candidate]
 ) -> None:
     """Takes out the matches that are no more, adds those that are new, and folds the groups of either."""
-    old = {found(one, recount.people) for one in before}
-    new = {found(one, recount.people) for one in after}
+    old, new = set(found(before, recount.people)), set(found(after, recount.people))
     if gone := old - new:
         matches.remove(connection, list(gone))
     if come := new - old:

@@ -40,7 +40,7 @@ def of_rule(connection: Driver, here: World, counting: Counting, learner: int, n
 
 def _is_open(counting: Counting) -> bool:
     rule: Rule = counting.rule
-    return isinstance(rule.kind, Needs) and rule.status == "live" and counting.version.until is None and counting.folds
+    return isinstance(rule.kind, Needs) and rule.status == "live" and counting.version.gives and counting.folds
 
 
 def _standing(connection: Driver, here: World, counting: Counting, learner: int, now: datetime) -> Standing:

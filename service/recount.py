@@ -22,15 +22,16 @@ from service.core.kinds import Setting
 from service.core.ledger import Booked, Line, differences
 from service.core.matching import Match
 from service.core.rule import Board
+from service.core.versions import Judged
 from service.deriving import Deriving
 from service.store import badges, folds, identity, ledger, matches, outbox, races, scoring, swaps
 from service.store.engine import Driver, driver
 from service.store.folds import Standing
 from service.store.identity import Person
-from service.store.matches import Found, Group
+from service.store.matches import Found, Group, Made
 from service.store.scores import ScoreRow
 from service.store.swaps import Flip, Pair
-from service.world import Counting, People, World
+from service.world import People, World
 
 BADGE = "badge:"
 """What units of badges start with."""
@@ -87,15 +88,19 @@ class Recount:
         repeated = matches.used_once(self.beneath, found)
         matches.add(self.beneath, found)
         found, others = self._swap(found)
-        groups = self._grouped(found)
-        known = folds.of_groups(self.beneath, [group for group in groups if self.here.counting[group[0]].remembers])
-        late = []
+        groups, late = self._grouped(found)
+        late |= others
+        known = folds.of_groups(
+            self.beneath, [group for group in groups if self.here.counting[group[0]].last.remembers]
+        )
         for group, new in groups.items():
-            if group not in others and self._comes_last(group, known.get(group), new[0]):
+            if group in late:
+                continue
+            if self._comes_last(group, known.get(group), new[0]):
                 self._advance(group, known.get(group), new, repeated)
             else:
-                late.append(group)
-        self.fold_again([*late, *sorted(others - groups.keys())])
+                late.add(group)
+        self.fold_again(sorted(late))
 
     def remove(self, found: Sequence[Found]) -> None:
         """Matches that are void: takes them out and folds their groups again."""
@@ -119,15 +124,19 @@ class Recount:
         self._settle_swaps([Pair(*group) for group in groups])
         found = matches.of_groups(self.beneath, groups)
         wanted: dict[Group, Sequence[Award]] = {}
+        gone: list[Group] = []
         for group in groups:
-            step = evaluate.fold(self._setting(group), found[group])
+            counting, judged = self.here.counting[group[0]], self._judged(group, found[group])
             if group[0] in self.here.races:
-                self.entered[group] = step.state.kind
+                self.entered[group] = judged.state.kind
             else:
-                wanted[group] = step.awards
-            if found[group] and self.here.counting[group[0]].remembers:
-                self._stand(group, found[group][-1], step.state)
-        folds.remove(self.beneath, [group for group in groups if not found[group]])
+                wanted[group] = judged.awards
+            if last := found[group].get(counting.making, ()):
+                if counting.last.remembers:
+                    self._stand(group, last[-1], judged.state)
+            else:
+                gone.append(group)
+        folds.remove(self.beneath, gone)
         self._book(wanted)
 
     def book(self) -> Changed:
@@ -168,7 +177,8 @@ class Recount:
         pairs = [pair for pair in pairs if pair.rule in self.here.swaps]
         if not pairs:
             return []
-        return swaps.settle(self.beneath, pairs, self.here.swaps, self.here.zones(self.people))
+        flips = swaps.settle(self.beneath, pairs, self.here.swaps, self.here.zones(self.people))
+        return [flip for flip in flips if flip.making == self.here.counting[flip.group[0]].making]
 
     def settle(self, rule: int, learners: Iterable[int] | None = None) -> None:
         """Books who is among the first by this rule now, and who no longer is.
@@ -183,12 +193,7 @@ class Recount:
         self.people.meet(identity.lock(self.beneath, changed))
         groups = [(rule, learner) for learner in sorted(changed)]
         found = matches.of_groups(self.beneath, [group for group in groups if group[1] in among])
-        self._book(
-            {
-                group: evaluate.fold(self._setting(group), found[group]).awards if group in found else ()
-                for group in groups
-            }
-        )
+        self._book({group: self._judged(group, found[group]).awards if group in found else () for group in groups})
 
     def _race(self) -> None:
         """Brings the races up to date in which somebody's entry is another now.
@@ -205,34 +210,48 @@ class Recount:
                 self.settle(rule, (learner for number, learner in entered if number == rule))
 
     def _comes_last(self, group: Group, standing: Standing | None, match: Match) -> bool:
-        """Whether a new match comes after all others of its group, so that the state there is can be advanced."""
-        counting = self.here.counting[group[0]]
-        if standing is None:
-            return counting.settled or not counting.remembers
-        return (standing.happened, standing.statement) < (match.happened, match.statement)
+        """Whether a new match of the last version comes after all others, so that the state there is can be advanced.
 
-    def _grouped(self, found: Sequence[Found]) -> dict[Group, list[Match]]:
+        What earlier versions gave is in the state from the beginning of the version's life on.
+        """
+        counting = self.here.counting[group[0]]
+        if not counting.last.remembers:
+            return True
+        if standing is None:
+            return counting.settled and counting.alone
+        since = counting.last.version.since
+        taken_over = counting.alone or since is None or match.happened >= since
+        return taken_over and (standing.happened, standing.statement) < (match.happened, match.statement)
+
+    def _grouped(self, found: Sequence[Found]) -> tuple[dict[Group, list[Match]], set[Group]]:
+        """The matches of the last versions by group, in order; and the groups that earlier versions have matches of."""
         groups: dict[Group, list[Match]] = {}
-        for rule, match in found:
-            if self.here.counting[rule].derived:
+        earlier: set[Group] = set()
+        for rule, match, making in found:
+            counting = self.here.counting[rule]
+            if counting.derived:
                 self.deriving.touched.add((rule, match.learner))
-            elif self.here.counting[rule].folds:
+            elif making == counting.making:
                 groups.setdefault((rule, match.learner), []).append(match)
+            elif making in counting.makings:
+                earlier.add((rule, match.learner))
         for new in groups.values():
             new.sort(key=lambda match: (match.happened, match.statement))
-        return groups
+        return groups, earlier
 
     def _setting(self, group: Group) -> Setting:
-        counting = self.here.counting[group[0]]
-        return counting.setting(counting.matcher.zone(self.people, group[1]))
+        return self.here.counting[group[0]].last.setting(self.people.zone(group[1]))
+
+    def _judged(self, group: Group, made: Made) -> Judged:
+        return self.here.counting[group[0]].judged(self.people.zone(group[1]), made)
 
     def _advance(
-        self, group: Group, standing: Standing | None, new: Sequence[Match], repeated: set[tuple[int, int, bytes]]
+        self, group: Group, standing: Standing | None, new: Sequence[Match], repeated: set[tuple[int, int, int, bytes]]
     ) -> None:
         counting, setting = self.here.counting[group[0]], self._setting(group)
-        state = folds.decode(type(counting.rule.kind), standing.state) if standing else State()
+        state = folds.decode(type(setting.rule.kind), standing.state) if standing else State()
         for match in new:
-            key = (*group, match.once) if match.once is not None else None
+            key = (*group, counting.making, match.once) if match.once is not None else None
             step = evaluate.advance(setting, state, match, key in repeated)
             if key is not None:
                 repeated.add(key)
@@ -240,14 +259,13 @@ class Recount:
             if group[0] in self.here.races:
                 self.entered[group] = state.kind
             elif step.awards and counting.pays:
-                self._give(counting, step.awards)
-        if counting.remembers:
+                self._give(group[0], step.awards)
+        if counting.last.remembers:
             self._stand(group, new[-1], state)
 
-    def _give(self, counting: Counting, awards: Sequence[Award]) -> None:
+    def _give(self, number: int, awards: Sequence[Award]) -> None:
         """Awards that are new, as lines."""
-        number, version = counting.version.number, counting.version.version
-        for learner, _, key, happened, amounts, statements, reason in map(msgspec.structs.astuple, awards):
+        for learner, _, key, happened, amounts, statements, reason, version in map(msgspec.structs.astuple, awards):
             for unit, amount in amounts.items():
                 self.entries.append(
                     ledger.Entry(learner, number, version, key, unit, amount, happened, statements, reason)
@@ -263,9 +281,11 @@ class Recount:
             self._enter(group, have[group], awards)
 
     def _enter(self, group: Group, have: Mapping[Line, Booked], awards: Sequence[Award]) -> None:
-        counting = self.here.counting[group[0]]
-        for line, amount, statements, reason, corrects in differences(have, awards if counting.pays else ()):
-            version, (key, happened, unit) = counting.version.version, line
+        newest = self.here.counting[group[0]].version.version
+        versions = {(award.key, award.happened): award.version for award in awards}
+        for line, amount, statements, reason, corrects in differences(have, awards):
+            key, happened, unit = line
+            version = versions.get((key, happened), newest)
             self.entries.append(
                 ledger.Entry(group[1], group[0], version, key, unit, amount, happened, statements, reason, corrects)
             )
@@ -289,7 +309,8 @@ class Recount:
     def _badge_change(self, entry: ledger.Entry) -> badges.BadgeChange | None:
         if not entry.unit.startswith(BADGE):
             return None
-        rule, achievement = self.here.counting[entry.rule].rule, entry.unit.removeprefix(BADGE)
+        rule = self.here.counting[entry.rule].of_version(entry.version)
+        achievement = entry.unit.removeprefix(BADGE)
         stacked = any(grant.micro_credential == achievement for grant in rule.give)
         return badges.BadgeChange(
             entry.learner,

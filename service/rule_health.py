@@ -20,7 +20,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from service import boards
-from service.core import evaluate
+from service.core import versions
 from service.core.matching import Index, Roles
 from service.core.rule import First, Text
 from service.core.statement import Fact
@@ -110,7 +110,7 @@ class _Counts:
 
     def __init__(self, here: World, connection: Driver) -> None:
         self.here = here
-        self.in_force = [one for one in here.counting.values() if one.version.until is None]
+        self.in_force = [one for one in here.counting.values() if one.version.gives and one.lives]
         self.index = Index(one.matcher for one in self.in_force)
         self.connection = connection
         self.applied = rules.first_applied(connection)
@@ -159,15 +159,15 @@ class _Counts:
         made, learners = 0, 0
         last_match, awards = list[datetime](), list[datetime]()
         for (_, learner), own in matches.grouped(self.connection, [version.number]):
-            made, learners = made + len(own), learners + 1
-            last_match.append(own[-1].happened)
+            made, learners = made + max(map(len, own.values())), learners + 1
+            last_match.append(max(those[-1].happened for those in own.values()))
             if counting.derived:
                 continue
-            step = evaluate.fold(counting.setting(counting.matcher.zone(self.people, learner)), own)
+            judged = counting.judged(self.people.zone(learner), own)
             if among is not None and learner not in among:
-                step = evaluate.outrun(rule, step)
-            awards += [award.happened for award in step.awards]
-            refusals.update(refusal.because.partition(":")[0] for refusal in step.refusals)
+                judged = versions.outrun(rule, judged)
+            awards += [award.happened for award in (*judged.awards, *judged.tried)]
+            refusals.update(refusal.because.partition(":")[0] for refusal in judged.refusals)
         if counting.derived:
             for _, lines in ledger.standing(self.connection, [version.number]):
                 awards += {(line.key, line.happened): line.happened for line, _ in lines}.values()

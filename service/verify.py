@@ -14,15 +14,16 @@ from typing import Any
 from sqlalchemy import Engine
 
 from service.core import derived, evaluate, windows
+from service.core.attempts import race
 from service.core.derived import Line
-from service.core.evaluate import Award, Step
+from service.core.evaluate import Award
 from service.core.ledger import differences
-from service.core.matching import Match
+from service.core.versions import Judged
 from service.errors import Refusal
 from service.store import history, identity, inbox, ledger, matches, rules, scoring, swaps
 from service.store import people as decided
 from service.store.engine import Driver, driver
-from service.store.matches import Group
+from service.store.matches import Group, Made
 from service.world import Counting, People, World, candidates, found, parts, world
 
 GROUPS = 500
@@ -64,7 +65,7 @@ def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | str:
             return "Voided statements are waiting to be evaluated"
         here = world(beneath)
         if pending := rules.pending(beneath):
-            names = sorted({here.counting[number].rule.name for number, _ in pending})
+            names = sorted({here.counting[one.number].rule.name for one in pending})
             return f"Rules are being counted again: {', '.join(names)}"
         people = People(here, identity.everybody(beneath))
         _compare_people(beneath, report)
@@ -101,7 +102,7 @@ def _match(connection: Driver, here: World, people: People, report: Report, prog
         decided.took_part(
             connection, {(homes[part.key], part.fact.happened, part.fact.id) for part in met}, table="took_part"
         )
-        made = [found(candidate, people) for candidate in candidates(here, facts)]
+        made = found(candidates(here, facts), people)
         if made:
             matches.add(connection, made, table="fresh")
         report.statements += len(chunk)
@@ -122,10 +123,9 @@ def _compare_groups(connection: Driver, here: World, people: People, report: Rep
         have = ledger.booked(connection, [group for group, _ in groups])
         awards: list[Award] = []
         for group, of_group in groups:
-            step = _fold(here, people, group, of_group)
-            if group[1] not in among.get(group[0], (group[1],)):
-                step = evaluate.outrun(here.counting[group[0]].rule, step)
-            awards += _compare(here, group, step, have[group], report)
+            outrun = group[1] not in among.get(group[0], (group[1],))
+            judged = () if outrun else _judged(here, people, group, of_group).awards
+            awards += _compare(here, group, judged, have[group], report)
         if here.strata.steps:
             _keep(connection, awards)
     orphans = connection.execute(
@@ -152,20 +152,19 @@ def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
 
 def _among(connection: Driver, here: World, people: People, rule: int) -> set[int]:
     """The learners who are among the first by this rule."""
-    steps = ((group[1], _fold(here, people, group, own)) for group, own in matches.grouped(connection, [rule], "fresh"))
-    return evaluate.among_first(here.counting[rule].rule, steps)
+    own = matches.grouped(connection, [rule], "fresh")
+    entries = ((group[1], _judged(here, people, group, made).state.kind) for group, made in own)
+    return race(here.races[rule], ((learner, entry) for learner, entry in entries if entry is not None))
 
 
-def _fold(here: World, people: People, group: Group, own: Sequence[Match]) -> Step:
-    counting = here.counting[group[0]]
-    return evaluate.fold(counting.setting(counting.matcher.zone(people, group[1])), own)
+def _judged(here: World, people: People, group: Group, made: Made) -> Judged:
+    return here.counting[group[0]].judged(people.zone(group[1]), made)
 
 
-def _compare(here: World, group: Group, step: Step, have: Any, report: Report) -> Sequence[Award]:
+def _compare(here: World, group: Group, awards: Sequence[Award], have: Any, report: Report) -> Sequence[Award]:
     counting = here.counting[group[0]]
     if not counting.folds:
         return ()
-    awards = step.awards if counting.pays else ()
     _tell(report, group[1], counting, have, awards)
     return awards
 
@@ -225,7 +224,7 @@ def _compare_readers(
     own, have = matches.of_groups(connection, groups, "fresh"), ledger.booked(connection, groups)
     for learner in learners:
         settings = {one.rule.name: one.setting(one.matcher.zone(people, learner)) for one in reading.values()}
-        needed = {counting.rule.name: own[number, learner] for number, counting in reading.items()}
+        needed = {one.rule.name: own[number, learner].get(one.making, ()) for number, one in reading.items()}
         found = derived.awards(here.strata, lambda rule: settings[rule.name], lines[learner], needed)  # noqa: B023
         awards = evaluate.awards_of(learner, found.lines)
         for number, counting in reading.items():

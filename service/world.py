@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.core import evaluate, windows
+from msgspec.structs import replace
+
+from service.core import evaluate, versions, windows
 from service.core.kinds import Setting
-from service.core.matching import Index, Roles, matcher
+from service.core.matching import Index, Match, Roles, matcher
 from service.core.people import cast
-from service.core.rule import First, Swapped
+from service.core.rule import First, Rule, Swapped
 from service.core.statement import Agent, Fact, identifier
 from service.core.strata import Strata, reads_awards
+from service.core.versions import Judged
 from service.store import rules
 from service.store.engine import Driver
 from service.store.identity import Person
@@ -22,27 +26,79 @@ from service.store.purses import Ready
 from service.store.rules import Ruleset, Version
 
 
-class Counting:
-    """One version of a rule at work."""
+class Judge:
+    """One version of a rule at work: it makes matches of all history, and gives for those in its life."""
 
     def __init__(self, version: Version) -> None:
         self.version = version
         self.rule = version.rule
         self.matcher = matcher(version.rule)
-        self.derived = reads_awards(version.rule)
         self.remembers = evaluate.remembers(version.rule)
-        self.folds = version.phase != "matching"
-        self.settled = version.phase == "done"
-        self.pays = version.rule.status != "trial"
+        self.makings = tuple(making for making in (version.making, version.remaking) if making is not None)
         self._settings: dict[str, Setting] = {}
 
     def setting(self, zone: ZoneInfo) -> Setting:
-        """The rule as it applies to learners of this zone."""
+        """The version as it applies to learners of this zone, unless it has its own."""
         known = self._settings.get(zone.key)
         if known is None:
-            known = evaluate.setting(self.rule, zone, self.version.since, self.version.until)
+            own = windows.zone(self.rule.time_zone) if self.rule.time_zone else zone
+            known = evaluate.setting(self.rule, own, self.version.since, self.version.until, self.version.version)
             self._settings[zone.key] = known
         return known
+
+    def looks_at(self, moment: datetime) -> bool:
+        """Whether what happens then can make a difference to what this version gives."""
+        since, until = self.version.since, self.version.until
+        return (until is None or moment < until) and (self.remembers or since is None or moment >= since)
+
+
+class Counting:
+    """A rule at work: its newest version, and all versions that give, in the order of their lives.
+
+    last: the version that gives for what happens now, or did so last; rule: what that says.
+    """
+
+    def __init__(self, version: Version) -> None:
+        self.version = version
+        self.lives = tuple(Judge(one) for one in version.lives)
+        of_version = {judge.version.version: judge for judge in self.lives}
+        self.judges = (*self.lives, *(Judge(one) for one in version.made if one.version not in of_version))
+        self.last = self.lives[-1] if self.lives else Judge(version._replace(rule=_ended(version.rule)))
+        self.rule, self.matcher = self.last.rule, self.last.matcher
+        self.makings = [one.making or 0 for one in version.lives]
+        self.making = self.makings[-1] if self.makings else 0
+        self.derived = reads_awards(self.rule)
+        self.folds = version.making is not None or bool(version.lives)
+        self.remembers = any(judge.remembers for judge in self.lives)
+        self.settled = version.phase != "folding"
+        self.pays = self.rule.status != "trial"
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one version that gives, and neither one before it nor one after it."""
+        return len(self.lives) == 1 and self.last.version.until is None
+
+    @property
+    def race(self) -> First | None:
+        """The race that the rule is, if it lets only the first receive."""
+        return self.rule.kind if self.lives and isinstance(self.rule.kind, First) else None
+
+    def setting(self, zone: ZoneInfo) -> Setting:
+        """The last version as it applies to learners of this zone, unless it has its own."""
+        return self.last.setting(zone)
+
+    def of_version(self, number: int) -> Rule:
+        """What this version of the rule says; of one that gives no more, what the newest says."""
+        return next((judge.rule for judge in self.lives if judge.version.version == number), self.rule)
+
+    def judged(self, zone: ZoneInfo, made: Mapping[int, Sequence[Match]]) -> Judged:
+        """What all versions make of the matches of one learner, whose days are those of `zone`."""
+        own = [(judge.setting(zone), made.get(judge.version.making or 0, ())) for judge in self.lives]
+        return versions.judged(own)
+
+
+def _ended(rule: Rule) -> Rule:
+    return replace(rule, status="retired")
 
 
 @dataclass
@@ -71,7 +127,7 @@ class World:
 
     ruleset: Ruleset
     counting: dict[int, Counting] = field(init=False)
-    by_matcher: dict[int, Counting] = field(init=False)
+    by_matcher: dict[int, Judge] = field(init=False)
     races: dict[int, First] = field(init=False)
     swaps: dict[int, Swapped] = field(init=False)
     index: Index = field(init=False)
@@ -82,12 +138,16 @@ class World:
 
     def __post_init__(self) -> None:
         self.counting = {version.number: Counting(version) for version in self.ruleset.versions}
-        self.by_matcher = {id(counting.matcher): counting for counting in self.counting.values()}
-        self.races = {n: c.rule.kind for n, c in self.counting.items() if isinstance(c.rule.kind, First)}
+        self.races = {number: one.race for number, one in self.counting.items() if one.race is not None}
         self.swaps = {n: c.matcher.swapped for n, c in self.counting.items() if c.matcher.swapped}
-        self.index = Index(counting.matcher for counting in self.counting.values())
         self.named = {counting.rule.name: counting for counting in self.counting.values()}
         self.strata = Strata([one.rule for one in self.counting.values() if one.folds or not one.derived])
+        self.ask(judge for counting in self.counting.values() for judge in counting.judges)
+
+    def ask(self, judges: Iterable[Judge]) -> None:
+        """Lets these versions, and no others, make matches."""
+        self.by_matcher = {id(judge.matcher): judge for judge in judges}
+        self.index = Index(judge.matcher for judge in self.by_matcher.values())
 
     def zones(self, people: People) -> Callable[[int, int], ZoneInfo]:
         """Where a rule, by its number, counts the days of a learner."""
@@ -117,9 +177,9 @@ class People:
 
 
 class Candidate(NamedTuple):
-    """A statement that fulfils a rule, for one recipient; it becomes a match when the recipient's zone is known."""
+    """A statement that fulfils a version, for one recipient; it becomes a match when the recipient's zone is known."""
 
-    counting: Counting
+    judge: Judge
     fact: Fact
     cast: Roles
     learner: int
@@ -133,14 +193,19 @@ def candidates(here: World, facts: Iterable[Fact]) -> Iterable[Candidate]:
             continue
         cast = Roles(fact.statement, people)
         for one in fulfilled:
-            for learner in one.recipients(fact, cast):
-                yield Candidate(here.by_matcher[id(one)], fact, cast, learner)
+            judge = here.by_matcher[id(one)]
+            if judge.looks_at(fact.happened):
+                for learner in one.recipients(fact, cast):
+                    yield Candidate(judge, fact, cast, learner)
 
 
-def found(candidate: Candidate, people: People) -> Found:
-    counting, fact, cast, learner = candidate
-    zone = counting.matcher.zone(people, learner)
-    return Found(counting.version.number, counting.matcher.match(fact, cast, learner, zone))
+def found(candidates: Iterable[Candidate], people: People) -> list[Found]:
+    """The matches of these candidates, in each making of their version's matches that there is."""
+    made = []
+    for judge, fact, roles, learner in candidates:
+        match = judge.matcher.match(fact, roles, learner, judge.matcher.zone(people, learner))
+        made += [Found(judge.version.number, match, making) for making in judge.makings]
+    return made
 
 
 class Part(NamedTuple):

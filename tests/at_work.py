@@ -12,9 +12,10 @@ from sqlalchemy import Engine
 from service.core.statement import read
 from service.drain import BATCH, Drain
 from service.replay import catch_up
-from service.store import intake, rules
-from service.store.engine import Driver, driver
+from service.store import intake, publishing
+from service.store.engine import driver
 from service.store.intake import Row, Stored
+from service.store.publishing import Since
 from service.store.tables import metadata
 from service.verify import verify
 from tests.written import Json, documents, identified, moment
@@ -38,12 +39,13 @@ class AtWork:
 
     # --- what is done to it ---
 
-    def apply(self, *written: str, zone: str = "UTC", now: datetime = NOW) -> list[str]:
-        """Puts these rules and boards in force, instead of all others. now: when those end that are retired by it."""
+    def apply(self, *written: str, zone: str = "UTC", now: datetime = NOW, since: Since = "beginning") -> list[str]:
+        """Puts these rules and boards in force, instead of all others.
+
+        now: when those end that are retired by it. since: from when on those give that changed.
+        """
         with self.engine.begin() as connection:
-            changed = rules.apply(driver(connection), documents(*written), ZoneInfo(zone))
-            retired_at(driver(connection), now)
-            return changed
+            return publishing.apply(driver(connection), documents(*written), ZoneInfo(zone), since=since, ends=now)
 
     def arrive(self, *statements: Json, received: datetime = NOW, source: str = "default") -> Stored:
         """Stores these statements in one transaction."""
@@ -129,11 +131,6 @@ class AtWork:
     def size(self, table: str) -> int:
         assert table in metadata.tables
         return int(self.execute(f"SELECT count(*) FROM {table}")[0][0])
-
-
-def retired_at(connection: Driver, moment: datetime) -> None:
-    """Says that what was retired in this transaction was so at another moment."""
-    connection.execute("UPDATE rule_version SET until = %b WHERE until BETWEEN now() AND clock_timestamp()", [moment])
 
 
 def row(statement: Json, received: datetime = NOW, source: str = "default") -> Row:

@@ -152,6 +152,7 @@ def upgrade() -> None:
         sa.Column("image", sa.LargeBinary(), nullable=True, comment="bytes of an achievement's image"),
         sa.Column("image_type", sa.Text(), nullable=True),
         sa.Column("applied", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("origin", sa.Text(), server_default="directory", nullable=False, comment="directory or api"),
         sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_document")),
     )
     op.create_table(
@@ -279,6 +280,7 @@ def upgrade() -> None:
             nullable=True,
             comment="digest of the once_per values; of equal ones only the earliest counts",
         ),
+        sa.Column("making", sa.Integer(), nullable=False, comment="rule_version.making: which version's match it is"),
         sa.Column(
             "detail", sa.LargeBinary(), nullable=True, comment="what the fold needs of the statement, as msgpack"
         ),
@@ -289,7 +291,7 @@ def upgrade() -> None:
             nullable=False,
             comment="does not count: the two learners did it the other way round before",
         ),
-        sa.PrimaryKeyConstraint("rule", "learner", "happened", "statement", name=op.f("pk_match")),
+        sa.PrimaryKeyConstraint("rule", "learner", "happened", "statement", "making", name=op.f("pk_match")),
     )
     op.create_index(
         "ix_match_once",
@@ -308,7 +310,10 @@ def upgrade() -> None:
         sa.Column(
             "guarded", sa.Boolean(), nullable=False, comment="whether the other can keep the match from counting"
         ),
-        sa.PrimaryKeyConstraint("rule", "learner", "happened", "statement", "other", name=op.f("pk_match_pair")),
+        sa.Column("making", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "rule", "learner", "happened", "statement", "other", "making", name=op.f("pk_match_pair")
+        ),
         comment="of matches of rules with `swapped`, the recipient and everybody in the other role",
     )
     op.create_index(
@@ -328,6 +333,30 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rule")),
         sa.UniqueConstraint("name", name=op.f("uq_rule_name")),
+    )
+    op.create_table(
+        "rule_change",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False, comment="name of the token, or of the command"),
+        sa.Column(
+            "did",
+            sa.Text(),
+            nullable=False,
+            comment="published, retired, rolled back, rewritten, removed, replayed",
+        ),
+        sa.Column("kind", sa.Text(), nullable=False, comment="rule, achievement, board, vocabulary"),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=True),
+        sa.Column(
+            "since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="from when on the version is in force; null: from the first statement",
+        ),
+        sa.Column("note", sa.Text(), nullable=True, comment="what else there is to say"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rule_change")),
+        comment="who changed what when",
     )
     op.create_table(
         "ruleset",
@@ -652,23 +681,50 @@ def upgrade() -> None:
         sa.Column("resolved", sa.LargeBinary(), nullable=False, comment="service.core.rule.Rule as JSON"),
         sa.Column("applied", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column(
+            "applied_by",
+            sa.Text(),
+            server_default="",
+            nullable=False,
+            comment="name of the token, or of the command",
+        ),
+        sa.Column("origin", sa.Text(), server_default="directory", nullable=False, comment="directory or api"),
+        sa.Column(
             "since",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="life of the version; null: from the first statement",
+            comment="when its life begins; null: with the first statement. It ends where a later one begins",
         ),
         sa.Column(
-            "until",
+            "making", sa.Integer(), nullable=True, comment="its rows of `match`; null: they are still being made"
+        ),
+        sa.Column(
+            "remaking",
+            sa.Integer(),
+            nullable=True,
+            comment="its rows of `match` that are being made, until they are `making`",
+        ),
+        sa.Column(
+            "remade_from",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="life of the version; null: it is in force; retirement sets it",
+            comment="statements before this need not be read while `remaking`",
         ),
+        sa.Column(
+            "matched_to",
+            sa.UUID(),
+            nullable=True,
+            comment="the last statement read while `remaking`, in the order of ids",
+        ),
+        sa.Column(
+            "read", sa.BigInteger(), server_default="0", nullable=False, comment="statements read while `remaking`"
+        ),
+        sa.Column("folded_to", sa.BigInteger(), nullable=True, comment="the last learner counted while `folding`"),
         sa.Column(
             "phase",
             sa.Text(),
             server_default="done",
             nullable=False,
-            comment="how far history has been counted again: matching, folding, done",
+            comment="how far history has been counted again: copying, matching, folding, done",
         ),
         sa.ForeignKeyConstraint(["rule"], ["rule.id"], name=op.f("fk_rule_version_rule")),
         sa.PrimaryKeyConstraint("rule", "version", name=op.f("pk_rule_version")),
@@ -696,6 +752,7 @@ def downgrade() -> None:
     op.drop_table("part")
     op.drop_table("hint")
     op.drop_table("merge")
+    op.drop_table("rule_change")
     op.drop_index(op.f("ix_identifier_learner"), table_name="identifier")
     op.drop_index(op.f("ix_identifier_home"), table_name="identifier")
     op.drop_table("identifier")

@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,16 +17,24 @@ from sqlalchemy import Engine
 
 from service import boards, jobs
 from service.commands.rules import Folder
+from service.core import rulebook
 from service.core.language import Documents
+from service.errors import Refusal
 from service.replay import catch_up
+from service.replay import replay as recounting
 from service.settings import Settings, settings
-from service.store import rules
+from service.store import publishing, rules
 from service.store.engine import driver, engine
+from service.store.publishing import Merged, Since
 from service.stores import running
 
 
-def apply(folder: Folder, yes: bool, as_json: bool) -> bool:
-    """Puts the rules of a folder in force, and says so; False if they have errors, or somebody asked said no."""
+def apply(folder: Folder, yes: bool, as_json: bool, since: Since = "beginning", overwrite: bool = False) -> bool:
+    """Puts the rules of a folder in force, and says so; False if they have errors, or somebody asked said no.
+
+    since: from when on versions of rules that changed give. overwrite: what was edited through the API goes, where the
+    folder says otherwise.
+    """
     for problem in folder.problems:
         click.echo(problem, err=as_json)
     if folder.errors:
@@ -32,20 +42,32 @@ def apply(folder: Folder, yes: bool, as_json: bool) -> bool:
         _json(as_json, folder, applied=False)
         return False
     with running(settings()) as here, _connected(here) as (database, redis):
+        merged = _merged(database, folder.documents, overwrite)
+        for problem in merged.problems:
+            click.echo(problem, err=True)
+        for kind, name in merged.conflicts:
+            outcome = "is overwritten" if overwrite else "stays; export it, or apply with --overwrite"
+            _say(as_json, f"{kind} {name}: was edited through the API, and {outcome}")
+        if any(problem.severity == "error" for problem in merged.problems):
+            click.echo("The rules were not applied; those that were in force stay.", err=True)
+            _json(as_json, folder, applied=False)
+            return False
         shown: list[str] = []
         zone = here.time_zone if os.environ.get("PLAUDIT_TIME_ZONE", "").strip() else None
         if not yes and sys.stdin.isatty():
-            shown = _changes(database, folder.documents, zone, keep=False)
+            shown = _changes(database, merged, zone, since, keep=False)
             if not _agreed(shown, as_json):
                 _json(as_json, folder, applied=False)
                 return False
-        changes = _changes(database, folder.documents, zone, keep=True)
+        changes = _changes(database, merged, zone, since, keep=True)
         _say(as_json, *(changes if changes != shown else ()))
         _say(as_json, "Applied." if changes else "These rules are in force already.")
         again, worker = _behind(database), jobs.anybody_works(redis)
         if again:
             _count_again(database, redis, again, worker, as_json)
-    _json(as_json, folder, applied=True, changes=changes, counted_again=again, by_worker=bool(again) and worker)
+    conflicts = [f"{kind} {name}" for kind, name in merged.conflicts]
+    told = {"changes": changes, "conflicts": conflicts, "counted_again": again, "by_worker": bool(again) and worker}
+    _json(as_json, folder, applied=True, **told)
     return True
 
 
@@ -59,10 +81,16 @@ def _connected(here: Settings) -> Iterator[tuple[Engine, Redis]]:
         database.dispose()
 
 
-def _changes(database: Engine, documents: Documents, zone: ZoneInfo | None, keep: bool) -> list[str]:
+def _merged(database: Engine, documents: Documents, overwrite: bool) -> Merged:
+    with database.begin() as connection:
+        return publishing.merged(driver(connection), documents, overwrite)
+
+
+def _changes(database: Engine, merged: Merged, zone: ZoneInfo | None, since: Since, keep: bool) -> list[str]:
     """What applying these documents changes, a line each; kept only with `keep`. zone: None for the one in force."""
     with database.connect() as connection, connection.begin() as transaction:
-        changes = rules.apply(driver(connection), documents, zone)
+        beneath, by = driver(connection), "plaudit rules apply"
+        changes = publishing.apply(beneath, merged.documents, zone, since=since, by=by, api=merged.api)
         if not keep:
             transaction.rollback()
     return changes
@@ -79,7 +107,7 @@ def _behind(database: Engine) -> list[str]:
     with database.begin() as connection:
         beneath = driver(connection)
         names = {version.number: version.rule.name for version in rules.in_force(beneath).versions}
-        return sorted({names[number] for number, _ in rules.pending(beneath)})
+        return sorted({names[one.number] for one in rules.pending(beneath)})
 
 
 def _count_again(database: Engine, redis: Redis, again: Sequence[str], worker: bool, as_json: bool) -> None:
@@ -107,3 +135,29 @@ def _json(as_json: bool, folder: Folder, **told: object) -> None:
     if as_json:
         problems = [problem._asdict() for problem in folder.problems]
         click.echo(json.dumps(told | {"problems": problems}, indent=2, ensure_ascii=False))
+
+
+def export(directory: Path) -> list[Path]:
+    """Writes every document in force into a folder, a file each as its author wrote it; answers the files."""
+    with running(settings()) as here, _connected(here) as (database, _), database.begin() as connection:
+        files = list(rulebook.files(rules.stored(driver(connection))))
+    paths = [directory / path for path, _ in files]
+    if there := [path for path in paths if path.exists()]:
+        raise Refusal(f"{there[0]} exists already: name an empty folder.", 2)
+    for path, (_, content) in zip(paths, files, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return paths
+
+
+def replay(since: datetime | None, as_json: bool) -> None:
+    """Has history counted again by all rules, here or by the workers that run; says how far it is."""
+    with running(settings()) as here, _connected(here) as (database, redis):
+        again = _behind(database) or recounting(database, since, "plaudit replay")
+        worker = jobs.anybody_works(redis)
+        if again:
+            _count_again(database, redis, again, worker, as_json)
+        else:
+            _say(as_json, "There is no history to be counted again.")
+    if as_json:
+        click.echo(json.dumps({"counted_again": again, "by_worker": bool(again) and worker}))

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from xml.etree import ElementTree
 
 import click
@@ -21,6 +21,8 @@ from service.core.rehearsal import Uncovered, Verdict, run, uncovered
 from service.errors import Refusal
 
 Command = Callable[..., Any]
+Since = datetime | Literal["now", "beginning"]
+"""From when on a change counts."""
 
 
 class Folder(NamedTuple):
@@ -36,6 +38,26 @@ class Folder(NamedTuple):
     @property
     def warnings(self) -> list[Problem]:
         return [problem for problem in self.problems if problem.severity == "warning"]
+
+
+class _Since(click.ParamType):  # type: ignore[type-arg]
+    """`now`, `beginning`, or a moment of a time zone."""
+
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Since:
+        if value in ("now", "beginning"):
+            return "now" if value == "now" else "beginning"
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            self.fail("write now, beginning, or a moment like 2026-03-01T00:00:00Z", param, ctx)
+        return moment
+
+
+SINCE = _Since()
 
 
 @click.group("rules")
@@ -248,8 +270,16 @@ def _case(suite: ElementTree.Element, tests: str, name: str, path: str, line: in
 @command.command("apply")
 @_directory
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--since",
+    type=SINCE,
+    default="beginning",
+    show_default=True,
+    help="From when on rules that changed count: now, beginning, or a moment like 2026-03-01T00:00:00Z.",
+)
+@click.option("--overwrite", is_flag=True, help="Overwrite what was edited through the API since, too.")
 @_json
-def apply_(directory: Path | None, yes: bool, as_json: bool) -> None:
+def apply_(directory: Path | None, yes: bool, since: Since, overwrite: bool, as_json: bool) -> None:
     """Put the rules in DIR in force as a whole; if anything is wrong with them, those stay that were.
 
     At a terminal it says first what would change, and asks. Rules that changed are counted again over all of history:
@@ -258,7 +288,21 @@ def apply_(directory: Path | None, yes: bool, as_json: bool) -> None:
     """
     from service.commands.applying import apply  # here, because checking rules has no need of the stores
 
-    raise SystemExit(0 if apply(read(directory), yes, as_json) else 1)
+    raise SystemExit(0 if apply(read(directory), yes, as_json, since, overwrite) else 1)
+
+
+@command.command("export")
+@click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@_json
+def export_(directory: Path, as_json: bool) -> None:
+    """Write every document in force into DIR, as its author wrote it: rules, achievements with images, boards, words.
+
+    The folder can be applied again, here or elsewhere.
+    """
+    from service.commands.applying import export
+
+    paths = [str(path) for path in export(directory)]
+    click.echo(json.dumps({"files": paths}, indent=2) if as_json else f"{len(paths)} files written to {directory}")
 
 
 # --- preview ------------------------------------------------------------------------------------------------------

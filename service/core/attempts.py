@@ -48,6 +48,12 @@ def best(setting: Setting, state: BestState | None, match: Match) -> tuple[BestS
     return after, (Earned(match.different or "none", grant, (match.statement,), reason),)
 
 
+def noted(state: BestState | None, match: Match) -> BestState:
+    """The state when an earlier version of the rule has given something at this match."""
+    known = state.best if state else {}
+    return BestState({**known, _object(match): max(match.amount or Decimal(0), so_far(state, match))})
+
+
 def so_far(state: BestState | None, match: Match) -> Decimal:
     """The best score at the object of this match; nothing is below zero."""
     return state.best.get(_object(match), Decimal(0)) if state else Decimal(0)

@@ -14,6 +14,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.core import derived, kinds, limits, needs, swaps, windows
 from service.core.attempts import race, told
@@ -27,17 +28,22 @@ from service.core.strata import Strata, reads_awards
 
 ONCE = "once per {}: already counted for an earlier statement"
 OUTSIDE = "outside the rule's life"
+GIVEN = "given by an earlier version of the rule"
 
 
 class State(Struct, frozen=True, array_like=True):
-    """Where one (rule, learner) stands after a match: the kind's state and what the limits have let through."""
+    """Where one (rule, learner) stands after a match: the kind's state and what the limits have let through.
+
+    before: the keys of awards that earlier versions of the rule gave; of repeated ones only the highest number.
+    """
 
     kind: Any = None
     used: tuple[Used, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 class Award(Struct, frozen=True):
-    """What a rule says somebody earned. amounts: by unit, a currency or `badge:<achievement>`."""
+    """What a version of a rule says somebody earned. amounts: by unit, a currency or `badge:<achievement>`."""
 
     learner: int
     rule: str
@@ -46,6 +52,7 @@ class Award(Struct, frozen=True):
     amounts: Mapping[str, int]
     statements: tuple[UUID, ...]
     reason: str | None = None
+    version: int = 1
 
 
 class Refusal(Struct, frozen=True):
@@ -77,13 +84,15 @@ FOREVER = datetime.max.replace(tzinfo=UTC)
 DAWN = datetime.min.replace(tzinfo=UTC)
 
 
-def setting(rule: Rule, zone: ZoneInfo, since: datetime | None = None, until: datetime | None = None) -> Setting:
+def setting(
+    rule: Rule, zone: ZoneInfo, since: datetime | None = None, until: datetime | None = None, version: int = 1
+) -> Setting:
     """The rule as it applies to a learner whose days are those of `zone`; since and until: the life of the version."""
     start = windows.start_of_day(rule.first_day, zone) if rule.first_day else DAWN
     end = windows.end_of_day(rule.last_day, zone) if rule.last_day else FOREVER
     if rule.status == "retired" and until is None:
         end = start
-    return Setting(rule, zone, max(start, since or DAWN), min(end, until or FOREVER))
+    return Setting(rule, zone, max(start, since or DAWN), min(end, until or FOREVER), version, since, until)
 
 
 def remembers(rule: Rule) -> bool:
@@ -100,15 +109,28 @@ def advance(setting: Setting, state: State, match: Match, repeated: bool = False
     kind_state, earned = KINDS[type(rule.kind)][0](setting, state.kind, match)
     used, awards, refusals = state.used, [], []
     for one in earned:
-        used, paid, clause = limits.paid(setting, used, match, one)
+        numbered = _after(rule, state.before, one)
+        if numbered is None:
+            refusals.append(Refusal(match.learner, rule.name, match.statement, GIVEN))
+            continue
+        used, paid, clause = limits.paid(setting, used, match, numbered)
         if paid is None:
             refusals.append(Refusal(match.learner, rule.name, match.statement, clause))
         else:
-            awards.append(_award(rule, match, one, paid))
+            awards.append(_award(setting, match, numbered, paid))
     refused = None if earned else _refused_by_kind(setting, state.kind, match)
     if refused:
         refusals.append(Refusal(match.learner, rule.name, match.statement, refused))
-    return Step(State(kind_state, used), tuple(awards), tuple(refusals))
+    return Step(State(kind_state, used, state.before), tuple(awards), tuple(refusals))
+
+
+def _after(rule: Rule, before: tuple[str, ...], earned: kinds.Earned) -> kinds.Earned | None:
+    """What comes after the awards of earlier versions: None if one of them gave it; repeated awards count on."""
+    if not before:
+        return earned
+    if getattr(rule.kind, "repeat", False):
+        return replace(earned, key=str(int(before[0]) + int(earned.key)))
+    return None if earned.key in before else earned
 
 
 def _refused_by_kind(setting: Setting, before: Any, match: Match) -> str | None:
@@ -119,12 +141,13 @@ def _refused_by_kind(setting: Setting, before: Any, match: Match) -> str | None:
     return refusal(setting, before, match) if refusal else None
 
 
-def _award(rule: Rule, match: Match, earned: kinds.Earned, paid: limits.Paid) -> Award:
+def _award(setting: Setting, match: Match, earned: kinds.Earned, paid: limits.Paid) -> Award:
     amounts = dict(paid.points)
     if achievement := earned.grant.badge or earned.grant.micro_credential:
         amounts[f"badge:{achievement}"] = 1
     reason = "; ".join(part for part in (earned.reason, paid.because) if part) or None
-    return Award(match.learner, rule.name, earned.key, match.happened, amounts, earned.statements, reason)
+    rule, version = setting.rule.name, setting.version
+    return Award(match.learner, rule, earned.key, match.happened, amounts, earned.statements, reason, version)
 
 
 def fold(setting: Setting, matches: Iterable[Match]) -> Step:

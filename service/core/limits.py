@@ -10,6 +10,8 @@ every match that pays reads and writes all of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from msgspec import Struct
 
 from service.core import windows
@@ -48,11 +50,20 @@ def paid(
     grant = earned.grant
     if not points and grant.points and not (grant.badge or grant.micro_credential):
         return current, None, because.partition(":")[0] if because else ""
-    spends = [
-        dict(points).get(limit.currency, 0) if limit.points is not None else 1 for limit in limits
-    ]  # fmt: skip
-    after = tuple(_spend(use, key, amount) for use, key, amount in zip(current, keys, spends, strict=True))
-    return after, Paid(points, because), ""
+    return _after(setting, current, keys, dict(points)), Paid(points, because), ""
+
+
+def noted(setting: Setting, used: tuple[Used, ...], match: Match, amounts: Mapping[str, int]) -> tuple[Used, ...]:
+    """The limits' new state when an earlier version of the rule has given these amounts at this match."""
+    current = _current(setting, used, match)
+    return _after(setting, current, _counterparts(setting, match), amounts)
+
+
+def _after(
+    setting: Setting, used: tuple[Used, ...], keys: Sequence[str], amounts: Mapping[str, int]
+) -> tuple[Used, ...]:
+    spends = [amounts.get(limit.currency, 0) if limit.points is not None else 1 for limit in setting.rule.limits]
+    return tuple(_spend(use, key, amount) for use, key, amount in zip(used, keys, spends, strict=True))
 
 
 def _capped(setting: Setting, spent: list[int], earned: Earned) -> tuple[tuple[tuple[str, int], ...], str | None]:

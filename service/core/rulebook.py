@@ -32,7 +32,7 @@ class Stored(NamedTuple):
 
 
 def named(text: str) -> list[tuple[str, str]]:
-    """(kind, name) of the documents in a text, as far as it can be read."""
+    """(kind, name) of the documents in a text, as far as it can be read; caps share the names of rules."""
     found, _, _ = strict.read(CANDIDATE, text.encode())
     roots = [document.root for document in found if isinstance(document.root, Pairs)]
     firsts = [next(((key.text, value) for key, value in root.pairs if key.text in KINDS), None) for root in roots]

@@ -16,12 +16,18 @@ from service.core.rule import Grant, Rule
 
 
 class Setting(Struct, frozen=True):
-    """A rule as it applies to one learner: the zone of their days, and the rule's life [start, end) in UTC."""
+    """A rule as it applies to one learner: the zone of their days, and the rule's life [start, end) in UTC.
+
+    version, since and until: which version of the rule it is, and the life of that; None: from the first, to the last.
+    """
 
     rule: Rule
     zone: ZoneInfo
     start: datetime
     end: datetime
+    version: int = 1
+    since: datetime | None = None
+    until: datetime | None = None
 
     def alive(self, moment: datetime) -> bool:
         return self.start <= moment < self.end

@@ -206,7 +206,7 @@ def _told(found: Explanation) -> dict[str, Any]:
         "rule": found.rule.name,
         "title": in_words(found.rule.title) or found.rule.name,
         "how_to_earn": in_words(found.rule.how_to_earn),
-        "status": "retired" if found.version.until else found.rule.status,
+        "status": found.rule.status,
         "version": found.version.version,
         "matches": found.matches,
         "awards": [_award(one) for one in found.awards],

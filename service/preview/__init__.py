@@ -15,10 +15,10 @@ from datetime import datetime
 import psycopg
 from sqlalchemy import Engine
 
-from service.core import evaluate, traces
-from service.core.evaluate import Step
+from service.core import traces
+from service.core.attempts import race
 from service.core.ledger import Line
-from service.core.matching import Index, Match
+from service.core.versions import Judged
 from service.preview.changes import Change, Wanted, boards, changes
 from service.preview.readers import ASIDE, Readers
 from service.preview.report import reported
@@ -26,7 +26,7 @@ from service.preview.sums import Lines, Sums
 from service.preview.told import Ground, Report
 from service.store import history, identity, inbox, ledger, matches, rules, swaps
 from service.store.engine import Driver, dedicated
-from service.store.matches import Group
+from service.store.matches import Group, Made
 from service.store.rules import Ruleset
 from service.world import Counting, People, World, candidates, found, parts
 
@@ -69,12 +69,12 @@ class _Preview:
     def ground(self) -> Ground:
         """What the answer stands on."""
         names = {version.number: version.rule.name for version in self.ruleset.versions}
-        again = sorted({names[number] for number, _ in rules.pending(self.connection)})
+        again = sorted({names[one.number] for one in rules.pending(self.connection)})
         return Ground(*self.extent, inbox.size(self.connection), again)
 
     def sums(self) -> Sums:
         """What the differences add up to."""
-        self._match([self.here.counting[one.number] for one in self.changes if one.after and not one.conditions_stay])
+        self._match([one for one in self.changes if one.after and not one.conditions_stay])
         sums = Sums(list(boards(self.ruleset, self.changes)))
         readers = Readers(self.connection, self.ruleset, self.changes, self.people)
         for change in self.changes:
@@ -92,17 +92,20 @@ class _Preview:
         self.progress(self.extent.statements, self.extent.statements)
         return sums
 
-    def _match(self, counting: Sequence[Counting]) -> None:
+    def _match(self, changes: Sequence[Change]) -> None:
         """Writes the matches of these rules into the temporary table."""
+        counting, known = [self.here.counting[one.number] for one in changes], self.here.known.learners
         sought = _traces(counting)
         if sought == []:
             return
-        self.here.index, known = Index(one.matcher for one in counting), self.here.known.learners
+        for one in counting:
+            matches.take_over(self.connection, one.version.number, one.makings[:-1], table="fresh")
+        self.here.ask([one.last for one in counting])
         for share, chunk in history.holding(self.connection, sought):
             facts = [one.fact for one in chunk if not one.voided]
             if strangers := {part.key for part in parts(facts)} - known.keys():
                 known.update(identity.known(self.connection, list(strangers)))
-            made = [found(candidate, self.people) for candidate in candidates(self.here, facts)]
+            made = found(candidates(self.here, facts), self.people)
             if made:
                 matches.add(self.connection, made, table="fresh")
             self.progress(min(int(share * self.extent.statements), self.extent.statements), self.extent.statements)
@@ -110,30 +113,29 @@ class _Preview:
         swapping = {number: swapped for number, swapped in self.here.swaps.items() if number in again}
         swaps.settle_all(self.connection, swapping, self.here.zones(self.people), "fresh")
 
-    def _groups(self, change: Change) -> Iterator[tuple[Group, list[Match]]]:
+    def _groups(self, change: Change) -> Iterator[tuple[Group, Made]]:
         if change.after is None:
             return iter(())
         return matches.grouped(self.connection, [change.number], "match" if change.conditions_stay else "fresh")
 
     def _among(self, change: Change) -> set[int]:
         """The learners who would be among the first."""
-        steps = ((group[1], self._fold(group, own)) for group, own in self._groups(change))
-        return evaluate.among_first(self.here.counting[change.number].rule, steps)
+        entries = ((group[1], self._judged(group, own).state.kind) for group, own in self._groups(change))
+        return race(self.here.races[change.number], ((learner, one) for learner, one in entries if one is not None))
 
-    def _fold(self, group: Group, own: Sequence[Match]) -> Step:
-        counting = self.here.counting[group[0]]
-        return evaluate.fold(counting.setting(counting.matcher.zone(self.people, group[1])), own)
+    def _judged(self, group: Group, own: Made) -> Judged:
+        return self.here.counting[group[0]].judged(self.people.zone(group[1]), own)
 
-    def _wanted(self, change: Change, group: Group, have: Lines, own: Sequence[Match], among: set[int] | None) -> Lines:
+    def _wanted(self, change: Change, group: Group, have: Lines, own: Made, among: set[int] | None) -> Lines:
         """What the ledger would have of one group. among: who are among the first, where only they receive."""
         if change.after is None:
             return {} if change.wanted.takes_back else have
-        since, given = change.wanted.since, Counter[Line]()
+        given = Counter[Line]()
         pays = self.here.counting[group[0]].pays and (among is None or group[1] in among)
-        awards = self._fold(group, own).awards if pays else ()
+        awards = self._judged(group, own).awards if pays else ()
         for one in awards:
             given.update({Line(one.key, one.happened, unit): amount for unit, amount in one.amounts.items()})
-        return {line: amount for line, amount in have.items() if since and line.happened < since} | given
+        return given
 
 
 def _traces(counting: Iterable[Counting]) -> list[bytes] | None:
@@ -148,14 +150,14 @@ def _traces(counting: Iterable[Counting]) -> list[bytes] | None:
 
 
 def _joined(
-    booked: Iterator[tuple[Group, list[tuple[Line, int]]]], own: Iterator[tuple[Group, list[Match]]]
-) -> Iterator[tuple[Group, list[tuple[Line, int]], list[Match]]]:
+    booked: Iterator[tuple[Group, list[tuple[Line, int]]]], own: Iterator[tuple[Group, Made]]
+) -> Iterator[tuple[Group, list[tuple[Line, int]], Made]]:
     """Two streams in the order of groups as one."""
     line, match = next(booked, None), next(own, None)
     while line is not None or match is not None:
         if match is None or (line is not None and line[0] < match[0]):
             assert line is not None
-            yield line[0], line[1], []
+            yield line[0], line[1], {}
             line = next(booked, None)
         elif line is None or match[0] < line[0]:
             yield match[0], [], match[1]

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from service.core import windows
-from service.core.rule import Rule
+from service.core.evaluate import DAWN
+from service.core.rule import First, Rule
+from service.core.strata import reads_awards
 from service.store import rules
 from service.store.rules import Ruleset, Version
 from service.store.scoring import Counted
@@ -60,7 +62,12 @@ class Change(NamedTuple):
     def conditions_stay(self) -> bool:
         """Whether the matches that are there are those that there would be."""
         before, after = self.before, self.after
-        return bool(before and after and before.phase == "done" and _matched_by(before.rule) == _matched_by(after.rule))
+        return bool(before and after and _alone(before) and _matched_by(before.rule) == _matched_by(after.rule))
+
+
+def _alone(version: Version) -> bool:
+    """Whether the matches of all history are those of this version."""
+    return version.phase == "done" and [one[:2] for one in version.lives] == [version[:2]] and version.since is None
 
 
 def _matched_by(rule: Rule) -> tuple[Any, ...]:
@@ -78,16 +85,33 @@ def changes(ruleset: Ruleset, wanted: Mapping[str, Wanted]) -> list[Change]:
     for place, (name, one) in enumerate(wanted.items(), 1):
         before, rule = known.get(name), one.rule
         if rule is None:
-            if before is not None and (before.until is None or one.takes_back):
+            if before is not None and (before.gives or one.takes_back):
                 found.append(Change(name, before, None, one))
-        elif before is None or before.until is not None or before.rule != rule:
-            pays = before is not None and before.until is None and before.rule.status == "live"
+        elif before is None or before.rule != rule:
+            pays = before is not None and before.rule.status == "live"
             as_if_live = rule.status == "draft" or (rule.status == "trial" and not pays)
             number, version = (before.number, before.version + 1) if before else (-place, 1)
             shown = replace(rule, status="live") if as_if_live else rule
-            after = Version(number, version, shown, one.since, None, "done")
-            found.append(Change(name, before, after, one, as_if_live))
+            after = Version(number, version, shown, None if _undivided(before, rule) else one.since, None, "done")
+            found.append(_beside(Change(name, before, after, one, as_if_live)))
     return found
+
+
+def _undivided(before: Version | None, rule: Rule) -> bool:
+    """Whether versions cannot take turns: one race of all history decides, or what others have given."""
+    lives = [life.rule for life in before.lives] if before else []
+    return any(isinstance(one.kind, First) or reads_awards(one) for one in (rule, *lives))
+
+
+def _beside(change: Change) -> Change:
+    """The change, its version with matches of its own and beside those that would go on to live before it."""
+    before, after = change.before, change.after
+    assert after is not None
+    lives = before.lives if before and after.since else ()
+    stay = tuple(life._replace(until=after.since) for life in lives if (life.since or DAWN) < (after.since or DAWN))
+    making = before.making if before and change.conditions_stay else max([0, *(life.making or 0 for life in lives)]) + 1
+    after = after._replace(making=making)
+    return change._replace(after=after._replace(lives=(*stay, after)))
 
 
 def starting(rule: Rule, day: date | None, zone: ZoneInfo) -> datetime | None:
@@ -98,7 +122,7 @@ def starting(rule: Rule, day: date | None, zone: ZoneInfo) -> datetime | None:
 def of_directory(ruleset: Ruleset, documents: Iterable[Rule]) -> dict[str, Wanted]:
     """What applying these rules as a whole would make of those in force; drafts and what is missing are retired."""
     rules_there = {rule.name: rule for rule in documents if rule.status in ("live", "trial")}
-    gone = {version.rule.name for version in ruleset.versions if version.until is None} - rules_there.keys()
+    gone = {version.rule.name for version in ruleset.versions if version.gives} - rules_there.keys()
     return {name: Wanted(rules_there.get(name)) for name in (*rules_there, *sorted(gone))}
 
 

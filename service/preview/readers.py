@@ -123,7 +123,7 @@ class Readers:
 
     def _wanted(self, number: int, have: Lines, lines: Sequence[Read]) -> Lines:
         change, rule = self.changes.get(number), self.rules.get(number)
-        since = change.wanted.since if change else None
+        since = change.after.since if change and change.after else None
         wanted = Counter({line: amount for line, amount in have.items() if since and line.happened < since})
         for line in lines:
             if rule is not None and line.rule == rule.name:
@@ -137,7 +137,8 @@ class Readers:
             change = self.changes.get(number)
             fresh = change is not None and change.after is not None and not change.conditions_stay
             groups = [(number, learner) for learner in learners]
-            found |= matches.of_groups(self.connection, groups, "fresh" if fresh else "match")
+            made = matches.of_groups(self.connection, groups, "fresh" if fresh else "match")
+            found |= {group: of_group.get(self.reading[number].making, []) for group, of_group in made.items()}
         return found
 
     def _earned(self, learners: Sequence[int], reading: Sequence[int]) -> dict[int, list[Read]]:

@@ -27,8 +27,8 @@ class Standing(NamedTuple):
 
 
 @cache
-def _decoder(kind: type[Kind]) -> msgspec.msgpack.Decoder[tuple[Any, tuple[Used, ...]]]:
-    return msgspec.msgpack.Decoder(tuple[KINDS[kind][1], tuple[Used, ...]])  # type: ignore[misc]
+def _decoder(kind: type[Kind]) -> msgspec.msgpack.Decoder[tuple[Any, tuple[Used, ...], tuple[str, ...]]]:
+    return msgspec.msgpack.Decoder(tuple[KINDS[kind][1], tuple[Used, ...], tuple[str, ...]])  # type: ignore[misc]
 
 
 encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode

@@ -15,12 +15,16 @@ COLUMNS = "s.id, source.name, source.capture, s.received, s.raw, " + VOIDED
 EVALUATED = "NOT EXISTS (SELECT FROM inbox WHERE inbox.seq = s.seq)"
 
 
-def after(connection: Driver, beyond: UUID | None, limit: int) -> list[Claimed]:
-    """The next statements beyond this id that have been evaluated, in the order of ids."""
+def after(connection: Driver, beyond: UUID | None, limit: int, since: datetime | None = None) -> list[Claimed]:
+    """The next statements beyond this id that have been evaluated, in the order of ids.
+
+    since: only those that happened then or later.
+    """
     cursor = connection.execute(
         f"SELECT {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608 - constants
-        f"WHERE s.id {'>=' if beyond is None else '>'} %b AND {EVALUATED} ORDER BY s.id LIMIT %b",
-        [beyond or UUID(int=0), limit],
+        f"WHERE s.id {'>=' if beyond is None else '>'} %b AND (%b::timestamptz IS NULL OR s.happened >= %b) "
+        f"AND {EVALUATED} ORDER BY s.id LIMIT %b",
+        [beyond or UUID(int=0), since, since, limit],
         binary=True,
     )
     return [claimed(*row) for row in cursor]
@@ -97,13 +101,17 @@ def learners(connection: Driver, after: int, limit: int) -> list[int]:
     return [learner for (learner,) in cursor]
 
 
-def learners_of_rule(connection: Driver, rule: int, after: int, limit: int) -> list[int]:
-    """The next learners who have matches or ledger lines of this rule, in the order of their ids."""
+def learners_of_rule(connection: Driver, rule: int, after: int, limit: int, since: datetime | None = None) -> list[int]:
+    """The next learners who have matches or ledger lines of this rule, in the order of their ids.
+
+    since: only those who have one of what happened then or later.
+    """
+    found = "SELECT DISTINCT learner FROM {} WHERE rule = %b AND learner > %b {} ORDER BY learner LIMIT %b"
+    later = "" if since is None else "AND happened >= %b"
+    asked = [rule, after, *([] if since is None else [since]), limit]
     cursor = connection.execute(
-        "(SELECT DISTINCT learner FROM match WHERE rule = %b AND learner > %b ORDER BY learner LIMIT %b) UNION "
-        "(SELECT DISTINCT learner FROM entry WHERE rule = %b AND learner > %b ORDER BY learner LIMIT %b) "
-        "ORDER BY learner LIMIT %b",
-        [rule, after, limit, rule, after, limit, limit],
+        f"({found.format('match', later)}) UNION ({found.format('entry', later)}) ORDER BY learner LIMIT %b",
+        [*asked, *asked, limit],
     )
     return [learner for (learner,) in cursor]
 

@@ -21,11 +21,16 @@ Group = tuple[int, int]
 """(rule, learner): what folds, locks and awards go by."""
 
 
+Made = dict[int, list[Match]]
+"""The matches of one group by making: whose they are of the versions of the rule (`rule_version.making`)."""
+
+
 class Found(NamedTuple):
-    """A match of one rule."""
+    """A match of a version of one rule."""
 
     rule: int
     match: Match
+    making: int
 
 
 class Detail(Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -46,14 +51,15 @@ _decode = msgspec.msgpack.Decoder(Detail).decode
 NOTHING = Detail()
 
 INSERT = """
-INSERT INTO {table} (rule, learner, happened, statement, once, detail, swapped)
-SELECT *, false FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::bytea[], %b::bytea[])
+INSERT INTO {table} (rule, learner, happened, statement, once, making, detail, swapped)
+SELECT *, false
+FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::bytea[], %b::int[], %b::bytea[])
 ON CONFLICT DO NOTHING
 """
 
 INSERT_PAIRS = """
-INSERT INTO {table}_pair (rule, learner, other, happened, statement, guarded)
-SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::boolean[])
+INSERT INTO {table}_pair (rule, learner, other, happened, statement, guarded, making)
+SELECT * FROM unnest(%b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::boolean[], %b::int[])
 ON CONFLICT DO NOTHING
 """
 
@@ -68,23 +74,25 @@ def add(connection: Driver, found: Sequence[Found], table: LiteralString = "matc
     """Writes the matches, into `match` or a table like it; those that are there already stay as they are."""
     ordered = sorted(found, key=lambda one: (one.rule, one.match.learner, one.match.happened, one.match.statement))
     columns = [
-        [rule for rule, _ in ordered],
-        [match.learner for _, match in ordered],
-        [match.happened for _, match in ordered],
-        [match.statement for _, match in ordered],
-        [match.once for _, match in ordered],
-        [_detail(match) for _, match in ordered],
+        [rule for rule, _, _ in ordered],
+        [match.learner for _, match, _ in ordered],
+        [match.happened for _, match, _ in ordered],
+        [match.statement for _, match, _ in ordered],
+        [match.once for _, match, _ in ordered],
+        [making for _, _, making in ordered],
+        [_detail(match) for _, match, _ in ordered],
     ]
     connection.execute(INSERT.format(table=table), columns, binary=True)
     pairs = [(*one, other) for one in ordered for other in one.match.others]
     if pairs:
         columns = [
-            [rule for rule, _, _ in pairs],
-            [match.learner for _, match, _ in pairs],
-            [other for _, _, other in pairs],
-            [match.happened for _, match, _ in pairs],
-            [match.statement for _, match, _ in pairs],
-            [match.guarded for _, match, _ in pairs],
+            [rule for rule, _, _, _ in pairs],
+            [match.learner for _, match, _, _ in pairs],
+            [other for _, _, _, other in pairs],
+            [match.happened for _, match, _, _ in pairs],
+            [match.statement for _, match, _, _ in pairs],
+            [match.guarded for _, match, _, _ in pairs],
+            [making for _, _, making, _ in pairs],
         ]
         connection.execute(INSERT_PAIRS.format(table=table), columns, binary=True)
 
@@ -97,43 +105,68 @@ def _detail(match: Match) -> bytes | None:
 def remove(connection: Driver, found: Sequence[Found]) -> set[tuple[int, int, UUID]]:
     """Takes the matches out again; answers (rule, learner, statement) of those that were there."""
     columns = [
-        [rule for rule, _ in found],
-        [match.learner for _, match in found],
-        [match.happened for _, match in found],
-        [match.statement for _, match in found],
+        [rule for rule, _, _ in found],
+        [match.learner for _, match, _ in found],
+        [match.happened for _, match, _ in found],
+        [match.statement for _, match, _ in found],
+        [making for _, _, making in found],
     ]
-    if any(match.others for _, match in found):
+    if any(match.others for _, match, _ in found):
         connection.execute(DELETE.format(table="match_pair"), columns, binary=True)
     return set(connection.execute(DELETE.format(table="match"), columns, binary=True).fetchall())
 
 
 DELETE = """
-DELETE FROM {table} m USING unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[])
-     AS gone (rule, learner, happened, statement)
+DELETE FROM {table} m USING unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::int[])
+     AS gone (rule, learner, happened, statement, making)
 WHERE m.rule = gone.rule AND m.learner = gone.learner AND m.happened = gone.happened AND m.statement = gone.statement
+AND m.making = gone.making
 RETURNING m.rule, m.learner, m.statement
 """
 
 
-def of_groups(connection: Driver, groups: Sequence[Group], table: LiteralString = "match") -> dict[Group, list[Match]]:
-    """All matches of these groups in `match` or a table like it, each group's by (event time, statement id)."""
-    matches: dict[Group, list[Match]] = {group: [] for group in groups}
+def of_groups(connection: Driver, groups: Sequence[Group], table: LiteralString = "match") -> dict[Group, Made]:
+    """All matches of these groups in `match` or a table like it, by making, in the order of (event time, statement)."""
+    matches: dict[Group, Made] = {group: {} for group in groups}
     cursor = connection.execute(
-        "SELECT m.rule, m.learner, m.happened, m.statement, m.once, m.detail "  # noqa: S608 - a name of ours
+        "SELECT m.rule, m.making, m.learner, m.happened, m.statement, m.once, m.detail "  # noqa: S608 - a name of ours
         "FROM unnest(%b::int[], %b::bigint[]) AS g (rule, learner) "
         f"JOIN {table} m USING (rule, learner) WHERE NOT m.swapped ORDER BY m.rule, m.learner, m.happened, m.statement",
         [[rule for rule, _ in groups], [learner for _, learner in groups]],
         binary=True,
     )
-    for rule, *columns in cursor:
+    for rule, making, *columns in cursor:
         match = from_row(*columns)
-        matches[rule, match.learner].append(match)
+        matches[rule, match.learner].setdefault(making, []).append(match)
     return matches
 
 
-def grouped(
-    connection: Driver, numbers: Sequence[int], table: LiteralString = "match"
-) -> Iterator[tuple[Group, list[Match]]]:
+def take_over(connection: Driver, rule: int, makings: Sequence[int], table: LiteralString) -> None:
+    """Copies these matches into a table like `match`."""
+    connection.execute(
+        sql.SQL("INSERT INTO {} SELECT * FROM match WHERE rule = %b AND making = ANY(%b)").format(
+            sql.Identifier(table)
+        ),
+        [rule, list(makings)],
+    )
+
+
+def copy(connection: Driver, rule: int, making: int, remaking: int, before: datetime, learners: Sequence[int]) -> None:
+    """Takes the matches of these learners, who are locked, that happened before a moment over into another making."""
+    for table, columns in (
+        ("match", "rule, learner, happened, statement, once, detail, swapped"),
+        ("match_pair", "rule, learner, other, happened, statement, guarded"),
+    ):
+        connection.execute(
+            sql.SQL(
+                "INSERT INTO {table} ({columns}, making) SELECT {columns}, %b FROM {table} "
+                "WHERE rule = %b AND making = %b AND learner = ANY(%b) AND happened < %b ON CONFLICT DO NOTHING"
+            ).format(table=sql.Identifier(table), columns=sql.SQL(columns)),
+            [remaking, rule, making, list(learners), before],
+        )
+
+
+def grouped(connection: Driver, numbers: Sequence[int], table: LiteralString = "match") -> Iterator[tuple[Group, Made]]:
     """All matches of these rules, in the order of groups and in each of (event time, statement id).
 
     Read by a cursor of the server in the caller's transaction, from `match` or a table like it.
@@ -142,13 +175,17 @@ def grouped(
         cursor.itersize = 10_000
         cursor.execute(
             sql.SQL(
-                "SELECT rule, learner, happened, statement, once, detail FROM {} WHERE rule = ANY(%b) AND NOT swapped "
+                "SELECT rule, learner, making, happened, statement, once, detail FROM {} "
+                "WHERE rule = ANY(%b) AND NOT swapped "
                 "ORDER BY rule, learner, happened, statement"
             ).format(sql.Identifier(table)),
             [list(numbers)],
         )
         for group, rows in groupby(cursor, key=lambda row: (row[0], row[1])):
-            yield group, [from_row(*row[1:]) for row in rows]
+            made: Made = {}
+            for _, learner, making, *columns in rows:
+                made.setdefault(making, []).append(from_row(learner, *columns))
+            yield group, made
 
 
 def from_row(learner: int, happened: datetime, statement: UUID, once: bytes | None, detail: bytes | None) -> Match:
@@ -156,15 +193,18 @@ def from_row(learner: int, happened: datetime, statement: UUID, once: bytes | No
     return Match(learner, happened, statement, once, *astuple(_decode(detail) if detail is not None else NOTHING))
 
 
-def used_once(connection: Driver, found: Iterable[Found]) -> set[tuple[int, int, bytes]]:
-    """Which of these (rule, learner, once) have a match in the table."""
-    keys = sorted({(rule, match.learner, match.once) for rule, match in found if match.once is not None})
+def used_once(connection: Driver, found: Iterable[Found]) -> set[tuple[int, int, int, bytes]]:
+    """Which of these (rule, learner, making, once) have a match in the table."""
+    keys = sorted(
+        {(rule, match.learner, making, match.once) for rule, match, making in found if match.once is not None}
+    )
     if not keys:
         return set()
     cursor = connection.execute(
-        "SELECT k.rule, k.learner, k.once FROM unnest(%b::int[], %b::bigint[], %b::bytea[]) AS k (rule, learner, once) "
-        "WHERE EXISTS (SELECT FROM match m WHERE m.rule = k.rule AND m.learner = k.learner AND m.once = k.once "
-        "AND NOT m.swapped)",
+        "SELECT k.rule, k.learner, k.making, k.once "
+        "FROM unnest(%b::int[], %b::bigint[], %b::int[], %b::bytea[]) AS k (rule, learner, making, once) "
+        "WHERE EXISTS (SELECT FROM match m WHERE m.rule = k.rule AND m.learner = k.learner AND m.making = k.making "
+        "AND m.once = k.once AND NOT m.swapped)",
         [list(column) for column in zip(*keys, strict=True)],
         binary=True,
     )

@@ -6,11 +6,9 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from service.core import evaluate, kinds, windows
 from service.core.rule import Count, Rule, Sum
-from service.store import folds
+from service.store import folds, rules
 from service.store.engine import Driver
 
 
@@ -31,20 +29,15 @@ def of_learner(connection: Driver, learner: int, now: datetime) -> list[Progress
         [learner],
     ).fetchone()
     own = windows.zone(row[0] if row else "UTC")
-    versions = connection.execute(
-        "SELECT DISTINCT ON (rule) rule, resolved, since, until FROM rule_version WHERE rule = ANY(%b) "
-        "ORDER BY rule, version DESC",
-        [list(states)],
-    )
     found = []
-    for number, resolved, since, until in versions.fetchall():
-        rule = msgspec.json.decode(resolved, type=Rule)
-        if rule.status == "live" and until is None:
-            zone = windows.zone(rule.time_zone) if rule.time_zone else own
-            setting = evaluate.setting(rule, zone, since, until)
-            told = kinds.progress(setting, folds.decode(type(rule.kind), states[number]).kind, now)
+    for version in rules.newest(connection, list(states)):
+        if version.rule.status == "live" and version.lives:
+            last = version.lives[-1]
+            zone = windows.zone(last.rule.time_zone) if last.rule.time_zone else own
+            setting = evaluate.setting(last.rule, zone, last.since, last.until, last.version)
+            told = kinds.progress(setting, folds.decode(type(last.rule.kind), states[version.number]).kind, now)
             if told is not None:
-                found.append(Progress(rule.name, *told, _period(rule, now, zone)))
+                found.append(Progress(last.rule.name, *told, _period(last.rule, now, zone)))
     return sorted(found)
 
 

@@ -1,38 +1,42 @@
-"""The rules in force: versions of rules, achievements, boards; and the one number that grows when any of it changes.
+"""The rules in force: versions of rules with their lives, boards, documents as written; and how far history is counted.
 
 Drains hold the lock of the ruleset shared, whoever changes it holds it alone; so a drain works from beginning to end
-with the rules it has loaded, and a change finds nobody half way.
+with the rules it has loaded, and a change finds nobody half way. One number grows when any of it changes.
+
+A version is in force when its matches have been made, of all history; until then those before it stay in force.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 from psycopg import sql
 
-from service.core.achievement import Achievement
-from service.core.rule import Board, Levels, Rule
+from service.core.rule import Board, Rule
 from service.core.rulebook import Stored
-from service.core.strata import Strata, circles
-from service.errors import Refusal
-from service.store import achievements, scoring
+from service.core.versions import Life, lives
 from service.store.engine import Driver
 from service.store.scoring import Counted
 
-BY_HAND = "by-hand-"
-"""What the names of rules start with that give what somebody decides."""
 LOCK = 7_351_001
 """Number of the advisory lock of the ruleset."""
+BY_HAND = "by-hand-"
+"""What names of rules begin with that give what is decided by hand."""
 
 
 class Version(NamedTuple):
-    """A version of a rule that is evaluated.
+    """A version of a rule.
 
-    until: when the rule was retired. phase: how far history has been counted again: matching, folding, done.
+    since, until: its life; None: from the first statement, to the last. making: whose rows of `match` are its own;
+    None: they are still being made. remaking: those that are being made.
+    Of the newest version of a rule: phase: how far history has been counted again (copying, matching, folding, done);
+    lives: the versions that give, in order; made: those whose matches are being made.
     """
 
     number: int
@@ -41,32 +45,24 @@ class Version(NamedTuple):
     since: datetime | None
     until: datetime | None
     phase: str
+    making: int | None = 1
+    remaking: int | None = None
+    lives: tuple[Version, ...] = ()
+    made: tuple[Version, ...] = ()
+
+    @property
+    def gives(self) -> bool:
+        """Whether matches of it give anything, or would if it were not on trial."""
+        return self.rule.status in ("live", "trial")
 
 
 class Ruleset(NamedTuple):
-    """What is in force, with the generation it is."""
+    """What is in force, with the generation it is; versions: the newest of every rule."""
 
     generation: int
     zone: ZoneInfo
     versions: tuple[Version, ...]
     boards: tuple[Counted, ...]
-
-
-class Documents(Protocol):
-    """What `service.core.language.load` reads from a rules directory, as far as the store keeps it."""
-
-    @property
-    def rules(self) -> Sequence[Rule]: ...
-    @property
-    def achievements(self) -> Sequence[Achievement]: ...
-    @property
-    def boards(self) -> Sequence[Board]: ...
-    @property
-    def levels(self) -> Sequence[Levels]: ...
-    @property
-    def text(self) -> Mapping[tuple[str, str], str]: ...
-    @property
-    def images(self) -> Mapping[str, tuple[bytes, str]]: ...
 
 
 def share(connection: Driver) -> int:
@@ -76,21 +72,57 @@ def share(connection: Driver) -> int:
     return row[0] if row else 0
 
 
+def alone(connection: Driver) -> datetime:
+    """Waits until nobody works by the ruleset, and lets nobody begin; answers when, by the database's clock."""
+    connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    return row[0]  # type: ignore[no-any-return]
+
+
 def in_force(connection: Driver) -> Ruleset:
-    """The latest version of every rule that is evaluated, and the boards."""
+    """The newest version of every rule, with those that live beside it, and the boards."""
     row = connection.execute("SELECT generation, time_zone FROM ruleset").fetchone()
     generation, zone = (row[0], ZoneInfo(row[1])) if row else (0, ZoneInfo("UTC"))
-    versions = tuple(_versions(connection))
+    versions = tuple(newest(connection))
     return Ruleset(generation, zone, versions, tuple(_boards(connection, versions, zone)))
 
 
-def _versions(connection: Driver) -> Iterable[Version]:
-    decode = msgspec.json.Decoder(Rule).decode
-    for number, version, resolved, since, until, phase in connection.execute(
-        "SELECT DISTINCT ON (rule) rule, version, resolved, since, until, phase FROM rule_version "
-        "ORDER BY rule, version DESC"
-    ):
-        yield Version(number, version, decode(resolved), since, until, phase)
+decode = msgspec.json.Decoder(Rule).decode
+
+
+def newest(connection: Driver, numbers: Sequence[int] | None = None) -> Iterable[Version]:
+    """The newest version of every rule, or of those with these numbers, with those that live beside it."""
+    cursor = connection.execute(
+        "SELECT rule, version, resolved, since, phase, making, remaking FROM rule_version "
+        "WHERE %b::int[] IS NULL OR rule = ANY(%b::int[]) ORDER BY rule, version",
+        [numbers, numbers],
+    )
+    for _, rows in groupby(cursor.fetchall(), key=lambda row: row[0]):
+        yield _newest(list(rows))
+
+
+def _newest(rows: list[tuple[Any, ...]]) -> Version:
+    ready = [row for row in rows if row[5] is not None]
+    own = _with_lives(ready)
+    giving = tuple(version for version in own if version.rule.status in ("live", "trial"))
+    made = {version.version: version for version in _with_lives(rows) if version.remaking is not None}
+    made |= {version.version: version for version in giving if version.remaking is not None}
+    last = _version(rows[-1], Life(rows[-1][3], None))
+    phases = {row[4] for row in rows} - {"done"}
+    phase = next((phase for phase in ("folding", "copying", "matching") if phase in phases), "done")
+    return last._replace(phase=phase, lives=giving, made=tuple(made.values()))
+
+
+def _with_lives(rows: Sequence[tuple[Any, ...]]) -> list[Version]:
+    """The versions that have a life beside each other."""
+    spans = lives([row[3] for row in rows])
+    return [_version(row, life) for row, life in zip(rows, spans, strict=True) if not life.empty]
+
+
+def _version(row: tuple[Any, ...], life: Life) -> Version:
+    number, version, resolved, _, phase, making, remaking = row
+    return Version(number, version, decode(resolved), *life, phase, making, remaking)
 
 
 def _boards(connection: Driver, versions: Sequence[Version], zone: ZoneInfo) -> Iterable[Counted]:
@@ -116,6 +148,52 @@ def first_applied(connection: Driver) -> dict[int, datetime]:
     return dict(connection.execute("SELECT rule, min(applied) FROM rule_version GROUP BY rule").fetchall())
 
 
+def text_of(connection: Driver, version: Version) -> str:
+    """A version of a rule as its author wrote it."""
+    row = connection.execute(
+        "SELECT text FROM rule_version WHERE rule = %b AND version = %b", [version.number, version.version]
+    ).fetchone()
+    return row[0] if row else ""
+
+
+def number_of(connection: Driver, name: str) -> int | None:
+    """The number of the rule of this name."""
+    row = connection.execute("SELECT id FROM rule WHERE name = %b", [name]).fetchone()
+    return row[0] if row else None
+
+
+class Published(NamedTuple):
+    """A version as it was published. until: when its life ended, if it has; nothing is left of it where that is before.
+
+    text: as its author wrote it; nothing, if the rule was taken away by it.
+    """
+
+    version: int
+    status: str
+    text: str
+    applied: datetime
+    by: str
+    origin: str
+    since: datetime | None
+    until: datetime | None
+    phase: str
+    read: int
+
+
+def history(connection: Driver, name: str) -> list[Published]:
+    """Every version of a rule that was published, the oldest first."""
+    rows = connection.execute(
+        "SELECT version, convert_from(resolved, 'UTF8')::jsonb ->> 'status', text, applied, applied_by, origin, since, "
+        "phase, read FROM rule_version WHERE rule = (SELECT id FROM rule WHERE name = %b) ORDER BY version",
+        [name],
+    ).fetchall()
+    spans = lives([row[6] for row in rows])
+    return [
+        Published(version, status or "live", text, applied, by, origin, since, life.until, phase, read)
+        for (version, status, text, applied, by, origin, since, phase, read), life in zip(rows, spans, strict=True)
+    ]
+
+
 def any_with_needs(connection: Driver) -> bool:
     """Whether there is a rule with needs."""
     row = connection.execute(
@@ -125,20 +203,13 @@ def any_with_needs(connection: Driver) -> bool:
     return bool(row and row[0])
 
 
-def text_of(connection: Driver, version: Version) -> str:
-    """A version of a rule as its author wrote it."""
-    row = connection.execute(
-        "SELECT text FROM rule_version WHERE rule = %b AND version = %b", [version.number, version.version]
-    ).fetchone()
-    return row[0] if row else ""
-
-
 def stored(connection: Driver) -> list[Stored]:
     """The documents in force as their authors wrote them, for `service.core.rulebook`."""
     found = connection.execute(
-        "SELECT 'rule', rule.name, v.text, NULL, NULL FROM rule JOIN LATERAL (SELECT text, until FROM rule_version "
-        "WHERE rule = rule.id ORDER BY version DESC LIMIT 1) v ON v.until IS NULL UNION ALL "
-        "SELECT kind, name, text, convert_from(resolved, 'UTF8')::jsonb ->> 'image', image FROM document ORDER BY 1, 2",
+        "SELECT 'rule', rule.name, v.text, NULL, NULL FROM rule JOIN LATERAL (SELECT text FROM rule_version "
+        "WHERE rule = rule.id ORDER BY version DESC LIMIT 1) v ON v.text <> '' UNION ALL "
+        "SELECT kind, name, text, jsonb_path_query_first(convert_from(resolved, 'UTF8')::jsonb, "
+        "'$.image ? (@.type() == \"string\")') #>> '{}', image FROM document ORDER BY 1, 2",
         binary=True,
     )
     return [
@@ -146,205 +217,86 @@ def stored(connection: Driver) -> list[Stored]:
     ]
 
 
-# --- changing what is in force ------------------------------------------------------------------------------------
+# --- counting history again -----------------------------------------------------------------------------------------
 
 
-def apply(connection: Driver, documents: Documents, zone: ZoneInfo | None) -> list[str]:
-    """Puts these documents in force as a whole, in the caller's transaction; answers what changed, a line each.
+class Pending(NamedTuple):
+    """A version by which history is being counted again, and how far that has come.
 
-    zone: the service's own, for days where neither rule nor learner says otherwise; None: the one in force stays.
-    A rule that changed becomes a new version and is counted again over all history. One that is not among the documents
-    any more, or is a draft now, is retired: it keeps what it gave. It ends at the moment that the database's clock has
-    when no drain is at work any more, and is folded again, in case something of a later moment has been evaluated.
+    remade_from: statements before it need not be read. matched_to, folded_to: the last statement and learner done.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
-    row = connection.execute("SELECT clock_timestamp()").fetchone()
-    assert row is not None
-    zone = zone or in_force(connection).zone
-    connection.execute("INSERT INTO ruleset (id, time_zone) VALUES (1, %b) ON CONFLICT DO NOTHING", [zone.key])
-    moved = connection.execute(
-        "UPDATE ruleset SET time_zone = %b WHERE time_zone <> %b RETURNING id", [zone.key, zone.key]
-    ).fetchone()
-    changed_rules = list(_apply_rules(connection, documents, row[0]))
-    changed = [*changed_rules, *_apply_others(connection, documents)]
-    if changed_rules:
-        _readers_again(connection)
-    if moved:
-        connection.execute(
-            "UPDATE rule_version SET phase = 'matching' "
-            "WHERE (rule, version) IN (SELECT rule, max(version) FROM rule_version GROUP BY rule)"
-        )
-        changed.append(f"time zone {zone.key}: every rule is counted again")
-    _apply_boards(connection)
-    if changed:
-        forget(connection)
-        connection.execute("UPDATE ruleset SET generation = generation + 1")
-    return changed
+
+    number: int
+    version: int
+    phase: str
+    remade_from: datetime | None
+    matched_to: UUID | None
+    read: int
+    folded_to: int | None
 
 
-def _apply_rules(connection: Driver, documents: Documents, now: datetime) -> Iterable[str]:
-    known = {version.rule.name: version for version in _versions(connection)}
-    history = connection.execute("SELECT FROM statement LIMIT 1").fetchone() is not None
-    for rule in documents.rules:
-        before = known.pop(rule.name, None)
-        if rule.status in ("draft", "retired"):
-            yield from _retire(connection, before, now, history)
-        elif before is None or before.until is not None or before.rule != rule:
-            yield _put_version(
-                connection, rule, documents.text["rule", rule.name], before, "matching" if history else "done"
-            )
-        else:
-            _put_text(connection, before, documents.text["rule", rule.name])
-    for before in known.values():
-        if not before.rule.name.startswith(BY_HAND):  # no folder holds them; they stand by decisions
-            yield from _retire(connection, before, now, history)
-
-
-def put_by_hand(connection: Driver, rule: Rule, text: str) -> None:
-    """Puts a rule in force that gives what is decided by hand, unless it is. Nothing can have matched it before."""
-    known = {version.rule.name: version for version in _versions(connection)}
-    before = known.get(rule.name)
-    if before is None or before.until is not None or before.rule != rule:
-        connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
-        connection.execute("INSERT INTO ruleset (id) VALUES (1) ON CONFLICT DO NOTHING")
-        _put_version(connection, rule, text, before, "done" if before is None else "matching")
-        connection.execute("UPDATE ruleset SET generation = generation + 1")
-
-
-def _put_version(connection: Driver, rule: Rule, text: str, before: Version | None, phase: str) -> str:
-    version = before.version + 1 if before else 1
-    row = connection.execute(
-        "INSERT INTO rule (name) VALUES (%b) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
-        [rule.name],
-    ).fetchone()
-    assert row is not None
-    connection.execute("UPDATE rule_version SET phase = 'done' WHERE rule = %b", [row[0]])
-    connection.execute(
-        "INSERT INTO rule_version (rule, version, text, resolved, phase) VALUES (%b, %b, %b, %b, %b)",
-        [row[0], version, text, msgspec.json.encode(rule), phase],
+def pending(connection: Driver) -> list[Pending]:
+    """The versions by which history is being counted again."""
+    cursor = connection.execute(
+        "SELECT rule, version, phase, remade_from, matched_to, read, folded_to FROM rule_version "
+        "WHERE phase <> 'done' ORDER BY rule, version"
     )
-    return f"rule {rule.name}: version {version}"
+    return [Pending(*row) for row in cursor]
 
 
-def _put_text(connection: Driver, version: Version, text: str) -> None:
+def matched(connection: Driver, versions: Sequence[Pending], to: UUID, read: int) -> None:
+    """Remembers the last statement that these versions have been matched with, and how many have been read."""
     connection.execute(
-        "UPDATE rule_version SET text = %b WHERE rule = %b AND version = %b AND text <> %b",
-        [text, version.number, version.version, text],
+        "UPDATE rule_version v SET matched_to = %b, read = %b "
+        "FROM unnest(%b::int[], %b::int[]) AS done (rule, version) "
+        "WHERE v.rule = done.rule AND v.version = done.version",
+        [to, read, [one.number for one in versions], [one.version for one in versions]],
     )
 
 
-def _readers_again(connection: Driver) -> None:
-    """Has everything that reads what changed rules give evaluated again; refuses rules that would wait for each other.
-
-    The rules directory alone has no circle, but with rules that were retired and keep what they gave there may be one.
-    """
-    versions = list(_versions(connection))
-    for circle in circles([version.rule for version in versions]):
-        raise Refusal(
-            f"The rules {', '.join(circle)} would need what the others of them give, some of them being retired ones"
-            " that keep what they gave: give another badge or currency."
-        )
-    strata = Strata([version.rule for version in versions])
-    readers = strata.reading(version.rule.name for version in versions if version.phase != "done")
+def folded(connection: Driver, version: Pending, to: int) -> None:
+    """Remembers the last learner that has been counted by this version."""
     connection.execute(
-        "UPDATE rule_version v SET phase = 'folding' FROM rule WHERE rule.id = v.rule AND rule.name = ANY(%b) "
-        "AND v.phase = 'done' AND v.version = (SELECT max(version) FROM rule_version w WHERE w.rule = v.rule)",
-        [sorted(readers)],
+        "UPDATE rule_version SET folded_to = %b WHERE rule = %b AND version = %b",
+        [to, version.number, version.version],
     )
 
 
-def _retire(connection: Driver, version: Version | None, now: datetime, history: bool) -> Iterable[str]:
-    if version is not None and version.until is None:
-        connection.execute(
-            "UPDATE rule_version SET until = %b, phase = CASE WHEN %b AND phase = 'done' THEN 'folding' ELSE phase END "
-            "WHERE rule = %b AND version = %b",
-            [now, history, version.number, version.version],
-        )
-        yield f"rule {version.rule.name}: retired, keeps what it gave"
-
-
-def _apply_others(connection: Driver, documents: Documents) -> Iterable[str]:
-    named: list[tuple[str, str, Achievement | Board | Levels | None]] = [
-        *(("achievement", one.name, one) for one in documents.achievements),
-        *(("board", one.name, one) for one in documents.boards),
-        *(("levels", one.name, one) for one in documents.levels),
-        *((kind, name, None) for kind, name in documents.text if kind == "vocabulary"),
-    ]
-    for kind, name, one in named:
-        image, image_type = documents.images.get(name, (None, None)) if kind == "achievement" else (None, None)
-        if connection.execute(
-            "INSERT INTO document AS old (kind, name, text, resolved, image, image_type) "
-            "VALUES (%b, %b, %b, %b, %b, %b) "
-            "ON CONFLICT (kind, name) DO UPDATE SET text = excluded.text, resolved = excluded.resolved, "
-            "image = excluded.image, image_type = excluded.image_type, applied = now() "
-            "WHERE (old.text, old.resolved, old.image) "
-            "IS DISTINCT FROM (excluded.text, excluded.resolved, excluded.image) "
-            "RETURNING name",
-            [kind, name, documents.text[kind, name], msgspec.json.encode(one), image, image_type],
-        ).fetchone():
-            yield f"{kind} {name}"
-    for one in documents.achievements:
-        achievements.keep(connection, one, documents.images.get(one.name))
-    for kind in ("board", "levels", "vocabulary"):
-        gone = connection.execute(
-            "DELETE FROM document WHERE kind = %b AND name <> ALL(%b::text[]) RETURNING name",
-            [kind, [name for one, name in documents.text if one == kind]],
-        ).fetchall()
-        yield from (f"{kind} {name}: removed" for (name,) in gone)
-
-
-def _apply_boards(connection: Driver) -> None:
-    """Gives new boards their numbers, and counts the scores of those again that count by something else now.
-
-    What a board counts by is kept with the generation it was counted in. So it is never the same again once a board was
-    another in between, or none, and boards in Redis that were made before are known to be old.
-    """
-    connection.execute("INSERT INTO board (name) SELECT name FROM document WHERE kind = 'board' ON CONFLICT DO NOTHING")
-    connection.execute(
-        "UPDATE board SET signature = '' WHERE name NOT IN (SELECT name FROM document WHERE kind = 'board')"
-    )
-    signed = dict(connection.execute("SELECT id, signature FROM board").fetchall())
-    ruleset = in_force(connection)
-    other = [one for one in ruleset.boards if signed[one.number].partition(": ")[2] != _counted_by(one)]
-    if other:
-        scoring.replace(connection, other)
-    for counted in other:
-        signature = f"{ruleset.generation}: {_counted_by(counted)}"
-        connection.execute("UPDATE board SET signature = %b WHERE id = %b", [signature, counted.number])
-
-
-def _counted_by(counted: Counted) -> str:
-    """What the scores of a board and their ranks depend on beside the ledger."""
-    board = counted.board
-    rules = "all" if counted.rules is None else " ".join(map(str, sorted(counted.rules)))
-    return f"{board.points} {board.period} {counted.zone.key} {board.ties} {board.who} {rules}"
-
-
-def forget(connection: Driver) -> None:
-    """Throws away matches and folds of rules that are to be counted again from the first statement."""
-    for table in ("match", "fold", "entrant", "match_pair"):
-        connection.execute(
-            sql.SQL("DELETE FROM {} WHERE rule IN (SELECT rule FROM rule_version WHERE phase = 'matching')").format(
-                sql.Identifier(table)
-            )
-        )
-
-
-def pending(connection: Driver) -> list[tuple[int, str]]:
-    """The rules that are being counted again, with their phase."""
-    return connection.execute("SELECT rule, phase FROM rule_version WHERE phase <> 'done' ORDER BY rule").fetchall()
-
-
-def enter(connection: Driver, numbers: Sequence[int], phase: str, generation: int) -> bool:
-    """Lets these rules enter a phase of being counted again; nobody is half way through a batch then.
+def enter(connection: Driver, versions: Sequence[Pending], phase: str, generation: int) -> bool:
+    """Lets these versions enter a phase of being counted again; nobody is half way through a batch then.
 
     False, and nothing is done, if other rules are in force than those of this generation.
     """
-    connection.execute("SELECT pg_advisory_xact_lock(%b)", [LOCK])
+    alone(connection)
     same = connection.execute("UPDATE ruleset SET generation = generation + 1 WHERE generation = %b", [generation])
     if same.rowcount == 0:
         return False
     connection.execute(
-        "UPDATE rule_version SET phase = %b WHERE rule = ANY(%b) AND phase <> 'done'", [phase, list(numbers)]
+        "UPDATE rule_version v SET phase = %b, folded_to = NULL "
+        "FROM unnest(%b::int[], %b::int[]) AS done (rule, version) "
+        "WHERE v.rule = done.rule AND v.version = done.version AND phase <> 'done'",
+        [phase, [one.number for one in versions], [one.version for one in versions]],
     )
+    if phase == "folding":
+        put_in_force(connection, sorted({one.number for one in versions}))
     return True
+
+
+def put_in_force(connection: Driver, numbers: Sequence[int]) -> None:
+    """Puts versions of these rules in force whose matches have been made, and forgets what they take the place of."""
+    connection.execute(
+        "UPDATE rule_version SET making = remaking, remaking = NULL, matched_to = NULL "
+        "WHERE rule = ANY(%b) AND phase = 'folding' AND remaking IS NOT NULL",
+        [list(numbers)],
+    )
+    for table in ("fold", "entrant"):
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE rule = ANY(%b)").format(sql.Identifier(table)), [list(numbers)]
+        )
+    for version in newest(connection, list(numbers)):
+        kept = [making for one in (*version.lives, *version.made) for making in (one.making, one.remaking)]
+        for table in ("match", "match_pair"):
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE rule = %b AND making <> ALL(%b::int[])").format(sql.Identifier(table)),
+                [version.number, [making for making in kept if making is not None]],
+            )

@@ -32,36 +32,37 @@ class Flip(NamedTuple):
     group: Group
     statement: UUID
     swapped: bool
+    making: int
 
 
 def touched(found: Iterable[Found]) -> list[Pair]:
     """The pairs that these matches bear on, in either direction."""
-    pairs = dict.fromkeys((rule, match.learner, other) for rule, match in found for other in match.others)
+    pairs = dict.fromkeys((rule, match.learner, other) for rule, match, _ in found for other in match.others)
     return [Pair(*one) for rule, learner, other in pairs for one in ((rule, learner, other), (rule, other, learner))]
 
 
 TOUCHED = """
 WITH touched AS (
-    SELECT DISTINCT p.rule, p.learner, p.happened, p.statement
+    SELECT DISTINCT p.rule, p.learner, p.happened, p.statement, p.making
     FROM unnest(%b::int[], %b::bigint[], %b::bigint[]) AS g (rule, learner, other)
     JOIN {table}_pair p ON p.rule = g.rule AND p.learner = g.learner AND (g.other IS NULL OR p.other = g.other)
 )
-SELECT p.rule, p.learner, p.happened, p.statement, p.guarded, reverse.happened
-FROM touched JOIN {table}_pair p USING (rule, learner, happened, statement)
+SELECT p.rule, p.learner, p.happened, p.statement, p.making, p.guarded, reverse.happened
+FROM touched JOIN {table}_pair p USING (rule, learner, happened, statement, making)
 LEFT JOIN LATERAL (
     SELECT q.happened FROM {table}_pair q
-    WHERE q.rule = p.rule AND q.learner = p.other AND q.other = p.learner
+    WHERE q.rule = p.rule AND q.learner = p.other AND q.other = p.learner AND q.making = p.making
     AND (q.happened, q.statement) < (p.happened, p.statement) ORDER BY q.happened DESC, q.statement DESC LIMIT 1
 ) reverse ON true
 """
 
 MARK = """
 UPDATE {table} m SET swapped = new.swapped
-FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::boolean[])
-     AS new (rule, learner, happened, statement, swapped)
+FROM unnest(%b::int[], %b::bigint[], %b::timestamptz[], %b::uuid[], %b::int[], %b::boolean[])
+     AS new (rule, learner, happened, statement, making, swapped)
 WHERE m.rule = new.rule AND m.learner = new.learner AND m.happened = new.happened AND m.statement = new.statement
-AND m.swapped <> new.swapped
-RETURNING m.rule, m.learner, m.statement, m.swapped
+AND m.making = new.making AND m.swapped <> new.swapped
+RETURNING m.rule, m.learner, m.statement, m.swapped, m.making
 """
 
 
@@ -79,13 +80,13 @@ def settle(
     columns = [list(column) for column in zip(*pairs, strict=True)]
     found: dict[tuple[object, ...], bool] = {}
     for *place, guarded, reverse in connection.execute(TOUCHED.format(table=table), columns, binary=True):
-        rule, learner, happened, _ = place
+        rule, learner, happened, *_ = place
         near = guarded and reverse is not None and too_near(swaps[rule], reverse, happened, zone(rule, learner))
         found[tuple(place)] = found.get(tuple(place), False) or near
     ordered = sorted(found.items())
-    rows = [[place[column] for place, _ in ordered] for column in range(4)]
+    rows = [[place[column] for place, _ in ordered] for column in range(5)]
     cursor = connection.execute(MARK.format(table=table), [*rows, [swapped for _, swapped in ordered]], binary=True)
-    return [Flip((rule, learner), statement, swapped) for rule, learner, statement, swapped in cursor]
+    return [Flip((rule, learner), *flip) for rule, learner, *flip in cursor]
 
 
 def settle_all(

@@ -284,16 +284,38 @@ rule_version = Table(
     Column("text", Text, nullable=False, comment="the YAML as its author wrote it"),
     Column("resolved", LargeBinary, nullable=False, comment="service.core.rule.Rule as JSON"),
     moment("applied", nullable=False, server_default=func.now()),
-    moment("since", comment="life of the version; null: from the first statement"),
-    moment("until", comment="life of the version; null: it is in force; retirement sets it"),
+    Column("applied_by", Text, nullable=False, server_default="", comment="name of the token, or of the command"),
+    Column("origin", Text, nullable=False, server_default="directory", comment="directory or api"),
+    moment("since", comment="when its life begins; null: with the first statement. It ends where a later one begins"),
+    Column("making", Integer, comment="its rows of `match`; null: they are still being made"),
+    Column("remaking", Integer, comment="its rows of `match` that are being made, until they are `making`"),
+    moment("remade_from", comment="statements before this need not be read while `remaking`"),
+    Column("matched_to", UUID(as_uuid=True), comment="the last statement read while `remaking`, in the order of ids"),
+    Column("read", BigInteger, nullable=False, server_default="0", comment="statements read while `remaking`"),
+    Column("folded_to", BigInteger, comment="the last learner counted while `folding`"),
     Column(
         "phase",
         Text,
         nullable=False,
         server_default="done",
-        comment="how far history has been counted again: matching, folding, done",
+        comment="how far history has been counted again: copying, matching, folding, done",
     ),
     PrimaryKeyConstraint("rule", "version"),
+)
+
+rule_change = Table(
+    "rule_change",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    moment("at", nullable=False, server_default=func.clock_timestamp()),
+    Column("by", Text, nullable=False, comment="name of the token, or of the command"),
+    Column("did", Text, nullable=False, comment="published, retired, rolled back, rewritten, removed, replayed"),
+    Column("kind", Text, nullable=False, comment="rule, achievement, board, vocabulary"),
+    Column("name", Text, nullable=False),
+    Column("version", Integer),
+    moment("since", comment="from when on the version is in force; null: from the first statement"),
+    Column("note", Text, comment="what else there is to say"),
+    comment="who changed what when",
 )
 
 document = Table(
@@ -306,6 +328,7 @@ document = Table(
     Column("image", LargeBinary, comment="bytes of an achievement's image"),
     Column("image_type", Text),
     moment("applied", nullable=False, server_default=func.now()),
+    Column("origin", Text, nullable=False, server_default="directory", comment="directory or api"),
     PrimaryKeyConstraint("kind", "name"),
 )
 
@@ -361,6 +384,7 @@ match = Table(
     moment("happened", nullable=False),
     Column("statement", UUID(as_uuid=True), nullable=False),
     Column("once", LargeBinary, comment="digest of the once_per values; of equal ones only the earliest counts"),
+    Column("making", Integer, nullable=False, comment="rule_version.making: which version's match it is"),
     Column("detail", LargeBinary, comment="what the fold needs of the statement, as msgpack"),
     Column(
         "swapped",
@@ -369,7 +393,7 @@ match = Table(
         server_default=text("false"),
         comment="does not count: the two learners did it the other way round before",
     ),
-    PrimaryKeyConstraint("rule", "learner", "happened", "statement"),
+    PrimaryKeyConstraint("rule", "learner", "happened", "statement", "making"),
     Index("ix_match_once", "rule", "learner", "once", postgresql_where=text("once IS NOT NULL")),
 )
 
@@ -382,7 +406,8 @@ match_pair = Table(
     moment("happened", nullable=False),
     Column("statement", UUID(as_uuid=True), nullable=False),
     Column("guarded", Boolean, nullable=False, comment="whether the other can keep the match from counting"),
-    PrimaryKeyConstraint("rule", "learner", "happened", "statement", "other"),
+    Column("making", Integer, nullable=False),
+    PrimaryKeyConstraint("rule", "learner", "happened", "statement", "other", "making"),
     Index("ix_match_pair_other", "rule", "learner", "other", "happened", "statement"),
     comment="of matches of rules with `swapped`, the recipient and everybody in the other role",
 )

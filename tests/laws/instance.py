@@ -15,14 +15,13 @@ from sqlalchemy import Engine
 
 from service import merging
 from service.core import statement, windows
-from service.core.evaluate import State, fold, remembers
+from service.core.evaluate import State
 from service.core.language import load
 from service.drain import BATCH, Drain
-from service.store import folds, identity, intake, matches, rules
+from service.store import folds, identity, intake, matches, publishing
 from service.store.engine import Driver, driver
 from service.store.tables import metadata
 from service.world import world
-from tests.at_work import retired_at
 from tests.laws import derived, oracle
 from tests.laws.histories import Scene
 from tests.laws.oracle import Award, Delivery, Json
@@ -97,8 +96,7 @@ class Instance:
         documents, problems = load([("rules.yaml", scene.text.encode())])
         assert [str(problem) for problem in problems if problem.severity == "error"] == []
         with self.engine.begin() as connection:
-            rules.apply(driver(connection), documents, ZoneInfo(scene.world.zone))
-            retired_at(driver(connection), now)
+            publishing.apply(driver(connection), documents, ZoneInfo(scene.world.zone), ends=now)
 
     def _source(self, beneath: Driver, name: str, capture: str) -> int:
         row = beneath.execute(
@@ -174,17 +172,20 @@ class Instance:
         with self.engine.begin() as connection:
             beneath = driver(connection)
             here = world(beneath)
-            counted = {number: counting for number, counting in here.counting.items() if remembers(counting.rule)}
+            counted = {number: one for number, one in here.counting.items() if one.lives and one.last.remembers}
             zones = dict(beneath.execute("SELECT id, coalesce(time_zone, '') FROM learner").fetchall())
             groups = beneath.execute("SELECT DISTINCT rule, learner FROM match ORDER BY 1, 2").fetchall()
             groups = [group for group in groups if group[0] in counted]
             kept = folds.of_groups(beneath, beneath.execute("SELECT rule, learner FROM fold").fetchall())
             found = matches.of_groups(beneath, groups)
-        advanced = {group: folds.decode(type(counted[group[0]].rule.kind), one.state) for group, one in kept.items()}
+        advanced = {
+            group: folds.decode(type(counted[group[0]].last.rule.kind), one.state) for group, one in kept.items()
+        }
         again = {}
-        for (rule, learner), list_ in found.items():
-            own = counted[rule].rule.time_zone or zones[learner]
-            again[rule, learner] = fold(counted[rule].setting(ZoneInfo(own) if own else here.ruleset.zone), list_).state
+        for (rule, learner), made in found.items():
+            zone = ZoneInfo(zones[learner]) if zones[learner] else here.ruleset.zone
+            if made.get(counted[rule].making):
+                again[rule, learner] = counted[rule].judged(zone, made).state
         return advanced, again
 
 

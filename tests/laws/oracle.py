@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+DAWN, FOREVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,31 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What an earlier version of a rule gave, and at which match."""
+
+    key: str
+    fact: Fact
+    amounts: dict[str, int]
+
+    @property
+    def tier(self) -> str:
+        return self.key.partition("#")[0]
+
+
+@dataclass(frozen=True)
 class Case:
-    """One rule seen for one learner: what all questions below are asked about."""
+    """One version of a rule seen for one learner: what all questions below are asked about.
+
+    begin and end: the life of the version. earlier: what versions before it gave.
+    """
 
     rule: Json
     learner: str
     world: World
+    begin: datetime = DAWN
+    end: datetime = FOREVER
+    earlier: tuple[Earlier, ...] = ()
 
     @property
     def zone(self) -> ZoneInfo:
@@ -110,6 +130,31 @@ def at_one_moment(given: Iterable[Award]) -> list[Award]:
         of = sums.setdefault((award.learner, award.rule, award.key, award.happened), Counter())
         of.update(dict(award.amounts))
     return [Award(*key, tuple(sorted(amounts.items()))) for key, amounts in sums.items()]
+
+
+def awards_of_versions(
+    versions: Sequence[tuple[datetime | None, Json]], deliveries: Sequence[Delivery], world: World
+) -> set[Award]:
+    """Everything that everybody has earned by one rule, whose versions are in force since these moments."""
+    facts = counting(deliveries)
+    people = sorted({person for fact in facts for role in ROLES for person in people_in(fact, role)})
+    return {award for learner in people for award in at_one_moment(by_versions(versions, facts, learner, world))}
+
+
+def by_versions(
+    versions: Sequence[tuple[datetime | None, Json]], facts: Sequence[Fact], learner: str, world: World
+) -> list[Award]:
+    """Each version gives in its own life, which ends where that of a later one begins."""
+    earlier: list[Earlier] = []
+    out: list[Award] = []
+    begins = [begin or DAWN for begin, _ in versions]
+    for number, (_, rule) in enumerate(versions):
+        end = min(begins[number + 1 :], default=FOREVER)
+        case = Case(rule, learner, world, begins[number], end, tuple(earlier))
+        for fact, award in paid_at(case, [fact for fact in facts if matches(case, fact, facts)]):
+            out.append(award)
+            earlier.append(Earlier(award.key, fact, dict(award.amounts)))
+    return out
 
 
 def balances(earned: Iterable[Award]) -> dict[tuple[str, str], int]:
@@ -391,6 +436,11 @@ Given = tuple[str, Fact, Json]
 
 def paid(case: Case, found: list[Fact]) -> list[Award]:
     """The awards of one rule to one learner, out of all its matches."""
+    return [award for _, award in paid_at(case, found)]
+
+
+def paid_at(case: Case, found: list[Fact]) -> list[tuple[Fact, Award]]:
+    """The awards of one rule to one learner, out of all its matches, each with the match that it was given at."""
     status = case.rule.get("status", "live")
     if status in ("draft", "trial") or (status == "retired" and "retired_at" not in case.rule):
         return []
@@ -412,7 +462,22 @@ def paid(case: Case, found: list[Fact]) -> list[Award]:
         given = [(str(n), fact, give) for n, fact in counts(case, kept, case.rule["count"]["reach"])]
     else:
         given = [(fact.id, fact, give) for fact in kept if is_alive(case, fact)]
-    return limited(case, sorted(given, key=lambda g: (g[1].place, g[2].get("at"))))
+    if not is_repeated(case) and "best" not in case.rule:
+        given = [one for one in given if one[0] not in [before.key for before in case.earlier]]
+    return limited(case, sorted(given, key=lambda g: (g[1].place, g[2].get("at"))), found)
+
+
+def is_repeated(case: Case) -> bool:
+    return any(case.rule.get(kind, {}).get("repeat") for kind in ("count", "sum", "sequence"))
+
+
+def unused(case: Case, found: list[Fact]) -> tuple[int, list[Fact]]:
+    """The number of the next award, and the matches that earlier versions have not used, where one is used once."""
+    if not is_repeated(case) or not case.earlier:
+        return 1, found
+    used = max(one.fact.place for one in case.earlier)
+    last = max((int(one.key) for one in case.earlier if one.key.isdecimal()), default=0)
+    return last + 1, [f for f in found if f.place > used]
 
 
 def is_first(case: Case, found: list[Fact], fact: Fact) -> bool:
@@ -433,6 +498,7 @@ def is_alive(case: Case, fact: Fact) -> bool:
     return (
         case.rule.get("from", day) <= day <= case.rule.get("until", day)
         and (retired is None or fact.happened < retired)
+        and case.begin <= fact.happened < case.end
     )  # fmt: skip
 
 
@@ -440,16 +506,17 @@ def counts(case: Case, found: list[Fact], reach: int) -> list[tuple[int, Fact]]:
     """The matches at which a count of `reach` gives: the first, or every one with `repeat`."""
     count = case.rule["count"]
     given: list[Fact] = []
+    first, found = unused(case, found)
     for now in found:
         if not is_alive(case, now) or (given and not count.get("repeat")):
             continue
-        unused = [f for f in found if f.place <= now.place and (not given or f.place > given[-1].place)]
-        window = [f for f in unused if in_window(case, f, now, count.get("within"))]
+        left_over = [f for f in found if f.place <= now.place and (not given or f.place > given[-1].place)]
+        window = [f for f in left_over if in_window(case, f, now, count.get("within"))]
         different = count.get("different")
         seen = [f.id for f in window] if different is None else [str(value(case, f, different)) for f in window]
         if len(set(seen)) >= reach:
             given.append(now)
-    return list(enumerate(given, start=1))
+    return list(enumerate(given, start=first))
 
 
 def sums(case: Case, found: list[Fact]) -> list[tuple[int, Fact]]:
@@ -457,14 +524,15 @@ def sums(case: Case, found: list[Fact]) -> list[tuple[int, Fact]]:
     said = case.rule["sum"]
     enough = length(said["reach"]) if said["of"] == "duration" else Fraction(str(said["reach"]))
     given: list[Fact] = []
+    first, found = unused(case, found)
     for now in found:
         if not is_alive(case, now) or (given and not said.get("repeat")):
             continue
-        unused = [f for f in found if f.place <= now.place and (not given or f.place > given[-1].place)]
-        window = [f for f in unused if in_window(case, f, now, said.get("within"))]
+        left_over = [f for f in found if f.place <= now.place and (not given or f.place > given[-1].place)]
+        window = [f for f in left_over if in_window(case, f, now, said.get("within"))]
         if sum(amount(f, said["of"]) or 0 for f in window) >= enough:
             given.append(now)
-    return list(enumerate(given, start=1))
+    return list(enumerate(given, start=first))
 
 
 def amount(fact: Fact, of: str) -> Fraction | None:
@@ -481,23 +549,26 @@ def sequences(case: Case, found: list[Fact]) -> list[tuple[int, Fact]]:
     said = case.rule["sequence"]
     *before, last = said["steps"]
     given: list[Fact] = []
+    first, found = unused(case, found)
     for now in found:
         if not is_alive(case, now) or (given and not said.get("repeat")) or not holds(case, now, last):
             continue
-        unused = [f for f in found if f.place < now.place and (not given or f.place > given[-1].place)]
+        left_over = [f for f in found if f.place < now.place and (not given or f.place > given[-1].place)]
         left = list(before)
-        for fact in unused:
+        for fact in left_over:
             if left and in_window(case, fact, now, said.get("within")) and holds(case, fact, left[0]):
                 left.pop(0)
         if not left:
             given.append(now)
-    return list(enumerate(given, start=1))
+    return list(enumerate(given, start=first))
 
 
 def better(case: Case, found: list[Fact], now: Fact, give: Json) -> Given | None:
     """What an attempt adds to the best one so far at the same object; nothing where it is no better."""
     object_ = thing(now)
-    earlier = [f for f in found if f.place < now.place and is_alive(case, f) and thing(f) == object_]
+    noted = [one.fact for one in case.earlier]
+    earlier = [f for f in found if f.place < now.place and (is_alive(case, f) or f in noted)]
+    earlier = [f for f in earlier if thing(f) == object_]
     gains = {}
     for currency, most in currencies(give).items():
         worth = [worth_of(f, case.rule["best"]["of"], most) for f in (*earlier, now)]
@@ -547,34 +618,53 @@ def streak(case: Case, found: list[Fact], tiers: list[Json]) -> list[Given]:
     given: list[Given] = []
     for tier in tiers:
         runs: list[int] = []
+        before = [one for one in case.earlier if one.tier == str(tier["at"])]
         for now in found:
-            run, length = run_at(case, [f for f in found if f.place <= now.place])
-            if is_alive(case, now) and length >= tier["at"] and run not in runs and (not runs or tier.get("again")):
+            run, length, _ = run_at(case, [f for f in found if f.place <= now.place])
+            enough = is_alive(case, now) and length >= tier["at"]
+            new = run not in runs and run not in runs_before(case, found, tier, tiers)
+            if enough and new and (not (runs or before) or tier.get("again")):
                 runs.append(run)
-                given.append((str(tier["at"]) if len(runs) == 1 else f"{tier['at']}#{len(runs)}", now, tier))
+                number = len(before) + len(runs)
+                given.append((str(tier["at"]) if number == 1 else f"{tier['at']}#{number}", now, tier))
     return given
 
 
-def run_at(case: Case, found: list[Fact]) -> tuple[int, int]:
-    """The run that stands after the last of these matches: the how-manieth it is, and its length."""
+def runs_before(case: Case, found: list[Fact], tier: Json, tiers: list[Json]) -> list[int]:
+    """The run that stands when the version begins, if an earlier version gave this tier or a higher one in it."""
+    past = [f for f in found if f.happened < case.begin]
+    if not past:
+        return []
+    run, _, began = run_at(case, past)
+    every = case.rule["streak"]["every"]
+    higher = [str(one["at"]) for one in tiers if one["at"] >= tier["at"]]
+    inside = [one for one in case.earlier if one.tier in higher and case.period(every, one.fact) >= began]
+    return [run] if inside else []
+
+
+def run_at(case: Case, found: list[Fact]) -> tuple[int, int, date]:
+    """The run that stands after the last of these matches: the how-manieth it is, its length, its first period."""
     every = case.rule["streak"]["every"]
     forgive = case.rule["streak"].get("forgive", {"missed": 0, "per": "ever"})
     periods = list(dict.fromkeys(case.period(every, f) for f in found))
-    run, length = 1, 1
+    run, length, began = 1, 1, periods[0]
     forgiven: Counter[date] = Counter()
     for last, period in pairwise(periods):
         needed = Counter(first_day(forgive["per"], missed) for missed in periods_between(every, last, period))
         if all((forgiven + needed)[p] <= forgive["missed"] for p in needed):
             length, forgiven = length + 1, forgiven + needed
         else:
-            run, length = run + 1, 1
-    return run, length
+            run, length, began = run + 1, 1, period
+    return run, length, began
 
 
-def limited(case: Case, given: list[Given]) -> list[Award]:
-    """What is left of the awards under the limits; what pays nothing at all is no award and uses no cap."""
-    out: list[Award] = []
-    before: list[tuple[Fact, dict[str, int]]] = []
+def limited(case: Case, given: list[Given], found: list[Fact]) -> list[tuple[Fact, Award]]:
+    """What is left of the awards under the limits; what pays nothing at all is no award and uses no cap.
+
+    What earlier versions gave for these matches has drawn on them.
+    """
+    out: list[tuple[Fact, Award]] = []
+    before = [(one.fact, one.amounts) for one in case.earlier if one.fact in found]
     for key, fact, give in given:
         amounts = amounts_of(give)
         for limit in case.rule.get("limit", []):
@@ -588,7 +678,8 @@ def limited(case: Case, given: list[Given]) -> list[Award]:
         amounts = {unit: amount for unit, amount in amounts.items() if amount}
         if amounts:
             before.append((fact, amounts))
-            out.append(Award(case.learner, case.rule["rule"], key, fact.happened, tuple(sorted(amounts.items()))))
+            units = tuple(sorted(amounts.items()))
+            out.append((fact, Award(case.learner, case.rule["rule"], key, fact.happened, units)))
     return out
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from service import boards
 from service.core.language import Documents, load
-from service.store import rules
+from service.store import publishing, rules
 from service.store.engine import driver
 from tests.at_work import AtWork
 from tests.written import days
@@ -28,9 +28,11 @@ def here(engine: Engine) -> AtWork:
     return AtWork(engine)
 
 
-def versions(here: AtWork) -> list[tuple[int, bool, str]]:
-    """Of each version of the rule: its number, whether it is retired, and its phase."""
-    return here.execute("SELECT version, until IS NOT NULL, phase FROM rule_version ORDER BY version")
+def versions(here: AtWork) -> list[tuple[int, str, str]]:
+    """Of each version of the rule: its number, its status, and its phase."""
+    return here.execute(
+        "SELECT version, convert_from(resolved, 'UTF8')::jsonb ->> 'status', phase FROM rule_version ORDER BY version"
+    )
 
 
 def scores(here: AtWork) -> list[int]:
@@ -58,7 +60,7 @@ def test_a_changed_rule_is_a_new_version_and_is_counted_again(here: AtWork) -> N
     here.apply(RULE)
     here.take(*days(1, 2))
     assert here.apply("{rule: r, give: {points: 7}}") == ["rule r: version 2"]
-    assert versions(here) == [(1, False, "done"), (2, False, "matching")]
+    assert versions(here) == [(1, "live", "done"), (2, "live", "matching")]
     here.count_again()
     assert (here.points("ann"), here.differences()) == (14, [])
 
@@ -66,7 +68,7 @@ def test_a_changed_rule_is_a_new_version_and_is_counted_again(here: AtWork) -> N
 def test_without_history_there_is_nothing_to_count_again(here: AtWork) -> None:
     here.apply(RULE)
     here.apply("{rule: r, give: {points: 7}}")
-    assert versions(here) == [(1, False, "done"), (2, False, "done")]
+    assert versions(here) == [(1, "live", "done"), (2, "live", "done")]
 
 
 def rewritten(change: Callable[[str], str]) -> Documents:
@@ -83,22 +85,24 @@ def rewritten(change: Callable[[str], str]) -> Documents:
 def test_text_that_means_the_same_is_kept_and_no_new_version(here: AtWork, engine: Engine) -> None:
     def apply(change: Callable[[str], str]) -> list[str]:
         with engine.begin() as connection:
-            return rules.apply(driver(connection), rewritten(change), ZoneInfo("UTC"))
+            return publishing.apply(driver(connection), rewritten(change), ZoneInfo("UTC"))
 
     apply(str)
     here.take(*days(1))
     assert apply(lambda text: text.replace("{points: 10}", "{points:   10}  # as many as ever")) == []
-    assert versions(here) == [(1, False, "done")]
+    assert versions(here) == [(1, "live", "done")]
     assert "as many as ever" in here.execute("SELECT text FROM rule_version")[0][0]
     assert apply(lambda text: text.replace("verbs/completed", "verbs/passed")) == ["rule r: version 2", "vocabulary v"]
 
 
-def test_a_draft_is_never_a_version(here: AtWork) -> None:
-    assert "rule r: version 1" not in here.apply(DRAFT)
-    assert versions(here) == []
+def test_a_draft_is_written_down_and_gives_nothing(here: AtWork) -> None:
+    assert "rule r: version 1" in here.apply(DRAFT)
+    here.take(*days(1))
     here.apply(RULE)
     here.apply(DRAFT)
-    assert versions(here) == [(1, True, "done")]
+    assert versions(here) == [(1, "draft", "done"), (2, "live", "matching"), (3, "draft", "folding")]
+    here.count_again()
+    assert (here.points("ann"), here.differences()) == (10, [])
 
 
 @pytest.mark.parametrize("written", [(RETIRED,), (DRAFT,), ("{rule: other}",)], ids=["retired", "draft", "missing"])
@@ -119,7 +123,7 @@ def test_what_a_retired_rule_gave_for_what_happened_after_its_end_is_taken_back(
     here.apply(RULE)
     here.take(*days(1, 3))
     here.apply(now=datetime(2026, 1, 2, tzinfo=UTC))
-    assert versions(here) == [(1, True, "folding")]
+    assert versions(here) == [(1, "live", "done"), (2, "retired", "folding")]
     here.count_again()
     assert (here.points("ann"), here.differences()) == (10, [])
 
@@ -131,7 +135,7 @@ def test_a_rule_ends_when_no_drain_is_at_work_any_more_by_the_clock_of_the_datab
 
     def retire() -> None:
         with engine.begin() as connection:
-            rules.apply(driver(connection), Documents(), None)
+            publishing.apply(driver(connection), Documents(), None)
 
     with ThreadPoolExecutor(1) as threads:
         with engine.begin() as drain:
@@ -141,12 +145,14 @@ def test_a_rule_ends_when_no_drain_is_at_work_any_more_by_the_clock_of_the_datab
                 assert not done.done()
             ((let,),) = here.execute("SELECT clock_timestamp()")
         done.result(30)
-    assert here.execute("SELECT until > %b FROM rule_version", let) == [(True,)]
+    assert here.execute("SELECT since > %b FROM rule_version WHERE version = 2", let) == [(True,)]
 
 
 def test_a_rule_first_seen_retired_gives_nothing(here: AtWork) -> None:
-    assert "rule r: version 1" not in here.apply(RETIRED)
-    assert versions(here) == []
+    here.take(*days(1))
+    here.apply(RETIRED)
+    here.count_again()
+    assert (versions(here), here.size("entry")) == ([(1, "retired", "done")], 0)
 
 
 def test_a_retired_rule_that_lives_again_is_a_new_version_for_all_of_history(here: AtWork) -> None:
@@ -155,8 +161,8 @@ def test_a_retired_rule_that_lives_again_is_a_new_version_for_all_of_history(her
     here.apply(RETIRED, now=datetime(2026, 1, 2, tzinfo=UTC))
     here.take(*days(3))
     assert here.points("ann") == 10
-    assert here.apply(RULE) == ["rule r: version 2"]
-    assert versions(here) == [(1, True, "done"), (2, False, "matching")]
+    assert here.apply(RULE) == ["rule r: version 3"]
+    assert versions(here) == [(1, "live", "done"), (2, "retired", "folding"), (3, "live", "matching")]
     here.count_again()
     assert (here.points("ann"), here.differences()) == (20, [])
 
@@ -173,7 +179,7 @@ def test_another_time_zone_counts_every_rule_again_by_its_newest_version(here: A
     assert here.apply(written("retired", 7), BOARD, zone="Asia/Tokyo") == [
         "time zone Asia/Tokyo: every rule is counted again"
     ]
-    assert versions(here) == [(1, False, "done"), (2, True, "matching")]
+    assert versions(here) == [(1, "live", "done"), (2, "live", "matching"), (3, "retired", "folding")]
     assert here.count_again() == 1
     assert (here.points("ann"), here.differences()) == (14, [])
 
@@ -188,7 +194,7 @@ def test_another_image_under_the_same_name_is_a_change(here: AtWork, engine: Eng
         found, problems = load([("a.yaml", text), ("a.png", PNG + image)])
         assert not [problem for problem in problems if problem.severity == "error"]
         with engine.begin() as connection:
-            return rules.apply(driver(connection), found, ZoneInfo("UTC"))
+            return publishing.apply(driver(connection), found, ZoneInfo("UTC"))
 
     assert [apply(b"one"), apply(b"one"), apply(b"two")] == [["achievement a"], [], ["achievement a"]]
     assert here.execute("SELECT image, image_type FROM document") == [(PNG + b"two", "image/png")]
@@ -197,7 +203,7 @@ def test_another_image_under_the_same_name_is_a_change(here: AtWork, engine: Eng
 def test_an_achievement_that_is_missing_stays_for_those_who_hold_it(here: AtWork, engine: Engine) -> None:
     here.apply(RULE)
     with engine.begin() as connection:
-        rules.apply(driver(connection), Documents(), ZoneInfo("UTC"))
+        publishing.apply(driver(connection), Documents(), ZoneInfo("UTC"))
     assert here.execute("SELECT name FROM document WHERE kind = 'achievement' ORDER BY 1") == [("keen",), ("steady",)]
 
 

@@ -1,0 +1,455 @@
+"""Changing what is in force: publishing versions of rules, retiring them, documents beside them, and who did it.
+
+A change is written down and noted in one transaction, alone with the ruleset; counting history again follows, in
+`service.replay`. Whatever was published stays: to go back to an earlier version is to publish it once more.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from service.core import evaluate, language, rulebook
+from service.core.achievement import Achievement
+from service.core.achievement_document import image_path
+from service.core.matching import matcher
+from service.core.places import Problem
+from service.core.rule import Board, First, Levels, Rule
+from service.core.rulebook import Stored
+from service.core.strata import Strata, circles, reads_awards
+from service.core.versions import lives
+from service.errors import Refusal
+from service.store import achievements, rules, scoring
+from service.store.engine import Driver
+from service.store.rules import BY_HAND, Version, in_force
+from service.store.scoring import Counted
+
+Name = tuple[str, str]
+"""(kind, name) of a document."""
+By = str
+"""Who changes something: the name of a token, or of a command."""
+Since = datetime | Literal["now", "beginning"]
+"""From when on a version gives: from now on, since a moment, or since the first statement."""
+Origin = Literal["directory", "api"]
+
+
+class Documents(Protocol):
+    """What `service.core.language.load` reads from a rules directory, as far as the store keeps it."""
+
+    @property
+    def rules(self) -> Sequence[Rule]: ...
+    @property
+    def achievements(self) -> Sequence[Achievement]: ...
+    @property
+    def boards(self) -> Sequence[Board]: ...
+    @property
+    def levels(self) -> Sequence[Levels]: ...
+    @property
+    def text(self) -> Mapping[tuple[str, str], str]: ...
+    @property
+    def images(self) -> Mapping[str, tuple[bytes, str]]: ...
+
+
+def apply(
+    connection: Driver,
+    documents: Documents,
+    zone: ZoneInfo | None,
+    *,
+    since: Since = "beginning",
+    ends: Since = "now",
+    by: By = "",
+    api: Collection[Name] = (),
+) -> list[str]:
+    """Puts these documents in force as a whole, in the caller's transaction; answers what changed, a line each.
+
+    zone: the service's own, for days where neither rule nor learner says otherwise; None: the one in force stays.
+    since: from when on versions of rules that changed give. ends: from when on rules of the directory give no more that
+    are not among the documents any longer, or are drafts now; what they gave before they keep. Now is the moment that
+    the database's clock has when no drain is at work any more. api: which documents were edited through the API.
+    """
+    now = rules.alone(connection)
+    moved = _move(connection, zone)
+    changed = [*_apply_rules(connection, documents, moment(since, now), moment(ends, now), by, api)]
+    changed += [*_put_documents(connection, documents, by, api), *_remove_documents(connection, documents, by)]
+    if moved:
+        changed.append(f"time zone {moved}: every rule is counted again")
+    finish(connection, bool(changed))
+    return changed
+
+
+class Merged(NamedTuple):
+    """A directory together with what was edited through the API.
+
+    api: what of it is as it was edited. conflicts: what the directory says otherwise.
+    """
+
+    documents: language.Documents
+    problems: list[Problem]
+    api: frozenset[Name] = frozenset()
+    conflicts: tuple[Name, ...] = ()
+
+
+def merged(connection: Driver, documents: language.Documents, overwrite: bool = False) -> Merged:
+    """The documents of a directory with those that were edited through the API in their places.
+
+    overwrite: the directory has the last word where both have one.
+    """
+    edited = {(one.kind, one.name): one for one in _edited(connection)}
+    conflicts = tuple(
+        name
+        for name, one in edited.items()
+        if name in documents.text and documents.text[name].strip() != one.text.strip()
+    )
+    kept = {name: one for name, one in edited.items() if not (overwrite and name in documents.text)}
+    if not kept:
+        return Merged(documents, [], conflicts=conflicts)
+    named = {one.name: one.image for one in documents.achievements if isinstance(one.image, str)}
+    own = [
+        Stored(kind, name, text, _image(documents, named, name) if kind == "achievement" else None)
+        for (kind, name), text in documents.text.items()
+    ]
+    written = [one for one in kept.values() if one.text]
+    images = [(image_path(rulebook.CANDIDATE, one.image[0]), one.image[1]) for one in written if one.image]
+    found, problems = rulebook.amended(own, "\n---\n".join(one.text for one in written), kept, images)
+    text = {**found.text, **{name: one.text for name, one in kept.items() if one.text}}
+    return Merged(dataclasses.replace(found, text=text), problems, frozenset(kept), conflicts)
+
+
+def _image(documents: language.Documents, named: Mapping[str, str], name: str) -> tuple[str, bytes] | None:
+    path = named.get(name)
+    return (path, documents.images[name].content) if path else None
+
+
+def _edited(connection: Driver) -> list[Stored]:
+    """What was edited through the API; without text, what was taken away by it."""
+    names = {("rule", name) for name, origin in origin_of_rules(connection).items() if origin == "api"}
+    cursor = connection.execute("SELECT kind, name FROM document WHERE origin = 'api'")
+    names |= set(cursor.fetchall())
+    stored = {(one.kind, one.name): one for one in rules.stored(connection)}
+    return [stored.get(name, Stored(*name, "")) for name in sorted(names)]
+
+
+def finish(connection: Driver, changed: bool) -> None:
+    """What every change ends with: boards that count by something else now, and a new generation."""
+    _apply_boards(connection)
+    if changed:
+        _readers_again(connection)
+        connection.execute("UPDATE ruleset SET generation = generation + 1")
+
+
+def _readers_again(connection: Driver) -> None:
+    """Has everything that reads what changed rules give evaluated again; refuses rules that would wait for each other.
+
+    The rules directory alone has no circle, but with rules that were retired and keep what they gave there may be one.
+    """
+    versions = list(rules.newest(connection))
+    for circle in circles([version.rule for version in versions]):
+        raise Refusal(
+            f"The rules {', '.join(circle)} would need what the others of them give, some of them being retired ones"
+            " that keep what they gave: give another badge or currency."
+        )
+    strata = Strata([version.rule for version in versions])
+    readers = strata.reading(version.rule.name for version in versions if version.phase != "done")
+    connection.execute(
+        "UPDATE rule_version v SET phase = 'folding', folded_to = NULL FROM rule "
+        "WHERE rule.id = v.rule AND rule.name = ANY(%b) AND v.phase = 'done' "
+        "AND v.version = (SELECT max(version) FROM rule_version w WHERE w.rule = v.rule)",
+        [sorted(readers)],
+    )
+
+
+def moment(since: Since, now: datetime) -> datetime | None:
+    if isinstance(since, datetime):
+        return since
+    return now if since == "now" else None
+
+
+def _move(connection: Driver, zone: ZoneInfo | None) -> str | None:
+    """Puts the service's zone in force; its name, if it is another than before."""
+    zone = zone or in_force(connection).zone
+    connection.execute("INSERT INTO ruleset (id, time_zone) VALUES (1, %b) ON CONFLICT DO NOTHING", [zone.key])
+    moved = connection.execute(
+        "UPDATE ruleset SET time_zone = %b WHERE time_zone <> %b RETURNING id", [zone.key, zone.key]
+    ).fetchone()
+    if moved is None:
+        return None
+    recount(connection)
+    return zone.key
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+def _apply_rules(
+    connection: Driver,
+    documents: Documents,
+    since: datetime | None,
+    ends: datetime | None,
+    by: By,
+    api: Collection[Name],
+) -> Iterable[str]:
+    known = {version.rule.name: version for version in rules.newest(connection)}
+    origins = origin_of_rules(connection)
+    for rule in documents.rules:
+        before, text = known.pop(rule.name, None), documents.text["rule", rule.name]
+        origin: Origin = "api" if ("rule", rule.name) in api else "directory"
+        if before is not None and not _taken_away(connection, before) and before.rule == rule:
+            _put_text(connection, before, text, origin)
+        elif before is not None and rule.status in ("draft", "retired"):
+            yield from _end(connection, before, rule, text, ends, by, origin)
+        else:
+            yield publish(connection, rule, text, since, by, origin)
+    for name, before in known.items():
+        if origins[name] == "directory" and not name.startswith(BY_HAND):  # no folder holds these
+            yield from _end(connection, before, retired(before.rule), "", ends, by, "directory")
+
+
+def _end(
+    connection: Driver, before: Version, rule: Rule, text: str, ends: datetime | None, by: By, origin: Origin
+) -> Iterable[str]:
+    """Ends a rule's life; one that gives nothing anyhow is only written down again."""
+    if before.rule.status in ("draft", "retired"):
+        if before.rule != rule and text:
+            yield publish(connection, rule, text, ends, by, origin)
+        return
+    publish(connection, rule, text, ends, by, origin, did="retired")
+    yield f"rule {rule.name}: retired, keeps what it gave"
+
+
+def retired(rule: Rule) -> Rule:
+    """The rule as it gives nothing any more."""
+    return msgspec.structs.replace(rule, status="retired")
+
+
+def publish(
+    connection: Driver,
+    rule: Rule,
+    text: str,
+    since: datetime | None,
+    by: By,
+    origin: Origin = "api",
+    did: str = "published",
+    remark: str | None = None,
+) -> str:
+    """Writes a new version down; answers what it is. Belongs between `rules.alone` and `finish`.
+
+    text: as its author wrote it; nothing, if the rule was taken away. since: when its life begins; None: with the first
+    statement, as it always does where rules are `undivided`. If there is history, it is counted again; what was in
+    force stays so until the matches have been made.
+    """
+    row = connection.execute(
+        "INSERT INTO rule (name) VALUES (%b) ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING id",
+        [rule.name],
+    ).fetchone()
+    assert row is not None
+    number, gives, history = row[0], rule.status in ("live", "trial"), _any_history(connection)
+    if gives and undivided(connection, rule):
+        since = None
+    version, making = connection.execute(  # type: ignore[misc]
+        "SELECT coalesce(max(version), 0) + 1, coalesce(max(greatest(making, remaking)), 0) + 1 "
+        "FROM rule_version WHERE rule = %b",
+        [number],
+    ).fetchone()
+    phase = ("matching" if gives else "folding") if history else "done"
+    connection.execute(
+        "INSERT INTO rule_version "
+        "(rule, version, text, resolved, applied_by, origin, since, making, remaking, remade_from, phase) "
+        "VALUES (%b, %b, %b, %b, %b, %b, %b, %b, %b, %b, %b)",
+        [
+            *(number, version, text, msgspec.json.encode(rule), by, origin, since),
+            *((None, making) if phase == "matching" else (making, None)),
+            *(since if not gives or not evaluate.remembers(rule) else None, phase),
+        ],
+    )
+    _supersede(connection, number)
+    if phase == "folding":
+        rules.put_in_force(connection, [number])
+    note(connection, by, did, "rule", rule.name, version, since, remark)
+    return f"rule {rule.name}: version {version}"
+
+
+def undivided(connection: Driver, rule: Rule) -> bool:
+    """Whether versions cannot take turns, because what one learner gets is decided by what others have done or got."""
+    cursor = connection.execute("SELECT id FROM rule WHERE name = %b", [rule.name])
+    lives = [life.rule for one in rules.newest(connection, [number for (number,) in cursor]) for life in one.lives]
+    return any(isinstance(one.kind, First) or reads_awards(one) or matcher(one).swapped for one in (rule, *lives))
+
+
+def put_by_hand(connection: Driver, rule: Rule, text: str) -> None:
+    """Puts a rule in force that gives what is decided by hand, unless it is. Nothing can have matched it before."""
+    number = rules.number_of(connection, rule.name)
+    before = next(iter(rules.newest(connection, [number])), None) if number is not None else None
+    if before is None or not before.gives or before.rule != rule:
+        rules.alone(connection)
+        connection.execute("INSERT INTO ruleset (id) VALUES (1) ON CONFLICT DO NOTHING")
+        publish(connection, rule, text, None, "by hand", "directory")
+        connection.execute(
+            "UPDATE rule_version SET making = coalesce(making, remaking), remaking = NULL, phase = 'done' "
+            "WHERE rule = (SELECT id FROM rule WHERE name = %b) AND phase = 'matching'",
+            [rule.name],
+        )
+        connection.execute("UPDATE ruleset SET generation = generation + 1")
+
+
+def _any_history(connection: Driver) -> bool:
+    return connection.execute("SELECT FROM statement LIMIT 1").fetchone() is not None
+
+
+def _supersede(connection: Driver, number: int) -> None:
+    """Stops making the matches of versions that have no life left."""
+    rows = connection.execute("SELECT version, since FROM rule_version WHERE rule = %b ORDER BY version", [number])
+    versions = rows.fetchall()
+    spans = lives([since for _, since in versions])
+    dead = [version for (version, _), life in zip(versions, spans, strict=True) if life.empty]
+    connection.execute(
+        "UPDATE rule_version SET phase = 'done', remaking = NULL WHERE rule = %b AND version = ANY(%b) "
+        "AND phase IN ('copying', 'matching')",
+        [number, dead],
+    )
+
+
+def _taken_away(connection: Driver, version: Version) -> bool:
+    return rules.text_of(connection, version) == ""
+
+
+def _put_text(connection: Driver, version: Version, text: str, origin: Origin) -> None:
+    connection.execute(
+        "UPDATE rule_version SET text = %b, origin = %b WHERE rule = %b AND version = %b "
+        "AND (text, origin) IS DISTINCT FROM (%b, %b)",
+        [text, origin, version.number, version.version, text, origin],
+    )
+
+
+def rewrite(connection: Driver, version: Version, text: str, by: By) -> None:
+    """Keeps another text of the same meaning: comments, and the order of keys."""
+    _put_text(connection, version, text, "api")
+    note(connection, by, "rewritten", "rule", version.rule.name, version.version)
+
+
+def origin_of_rules(connection: Driver) -> dict[str, str]:
+    """Where the newest version of each rule is from, by the rule's name."""
+    cursor = connection.execute(
+        "SELECT DISTINCT ON (rule) name, origin FROM rule_version JOIN rule ON rule.id = rule_version.rule "
+        "ORDER BY rule, version DESC"
+    )
+    return dict(cursor.fetchall())
+
+
+def recount(connection: Driver, numbers: Sequence[int] | None = None, since: datetime | None = None) -> list[str]:
+    """Lets history be counted again by all rules, or those with these numbers, while what is booked stands.
+
+    since: what happened before needs not be read again. Answers the names of the rules.
+    """
+    if not _any_history(connection):
+        return []
+    again = [version for version in rules.newest(connection, numbers) if version.lives or version.made]
+    for version in again:
+        each = {one.version: one for one in (*version.lives, *version.made)}
+        top = max(max(one.making or 0, one.remaking or 0) for one in each.values())
+        for place, one in enumerate(each.values(), 1):
+            phase = "copying" if since and one.making is not None else "matching"
+            connection.execute(
+                "UPDATE rule_version SET remaking = %b, phase = %b, remade_from = %b, matched_to = NULL, read = 0, "
+                "folded_to = NULL WHERE rule = %b AND version = %b",
+                [top + place, phase, since if phase == "copying" else None, one.number, one.version],
+            )
+    return [version.rule.name for version in again]
+
+
+# --- who did what ---------------------------------------------------------------------------------------------------
+
+
+def note(
+    connection: Driver,
+    by: By,
+    did: str,
+    kind: str,
+    name: str,
+    version: int | None = None,
+    since: datetime | None = None,
+    remark: str | None = None,
+) -> None:
+    """Writes a change down, with whoever made it."""
+    connection.execute(
+        "INSERT INTO rule_change (by, did, kind, name, version, since, note) VALUES (%b, %b, %b, %b, %b, %b, %b)",
+        [by, did, kind, name, version, since, remark],
+    )
+
+
+# --- documents beside the rules -------------------------------------------------------------------------------------
+
+
+def _put_documents(connection: Driver, documents: Documents, by: By, api: Collection[Name]) -> Iterable[str]:
+    named: list[tuple[str, str, Achievement | Board | Levels | None]] = [
+        *(("achievement", one.name, one) for one in documents.achievements),
+        *(("board", one.name, one) for one in documents.boards),
+        *(("levels", one.name, one) for one in documents.levels),
+        *(
+            (kind, name, None)
+            for kind, name in documents.text
+            if kind not in ("rule", "achievement", "board", "levels")
+        ),
+    ]
+    for kind, name, one in named:
+        image, image_type = documents.images.get(name, (None, None)) if kind == "achievement" else (None, None)
+        if connection.execute(
+            "INSERT INTO document AS old (kind, name, text, resolved, image, image_type, origin) "
+            "VALUES (%b, %b, %b, %b, %b, %b, %b) "
+            "ON CONFLICT (kind, name) DO UPDATE SET text = excluded.text, resolved = excluded.resolved, "
+            "image = excluded.image, image_type = excluded.image_type, origin = excluded.origin, applied = now() "
+            "WHERE (old.text, old.resolved, old.image) "
+            "IS DISTINCT FROM (excluded.text, excluded.resolved, excluded.image) "
+            "RETURNING name",
+            [
+                *(kind, name, documents.text[kind, name], msgspec.json.encode(one), image, image_type),
+                "api" if (kind, name) in api else "directory",
+            ],
+        ).fetchone():
+            note(connection, by, "published", kind, name)
+            yield f"{kind} {name}"
+    for achievement in documents.achievements:
+        achievements.keep(connection, achievement, documents.images.get(achievement.name))
+
+
+def _remove_documents(connection: Driver, documents: Documents, by: By) -> Iterable[str]:
+    """Takes away what is no longer in the directory; an achievement stays, for those who hold it."""
+    gone = connection.execute(
+        "DELETE FROM document WHERE kind <> 'achievement' AND origin = 'directory' AND kind || ' ' || name <> ALL(%b) "
+        "RETURNING kind, name",
+        [[f"{kind} {name}" for kind, name in documents.text]],
+    ).fetchall()
+    for kind, name in gone:
+        note(connection, by, "removed", kind, name)
+        yield f"{kind} {name}: removed"
+
+
+def _apply_boards(connection: Driver) -> None:
+    """Gives new boards their numbers, and counts the scores of those again that count by something else now.
+
+    What a board counts by is kept with the generation it was counted in. So it is never the same again once a board was
+    another in between, or none, and boards in Redis that were made before are known to be old.
+    """
+    connection.execute("INSERT INTO board (name) SELECT name FROM document WHERE kind = 'board' ON CONFLICT DO NOTHING")
+    connection.execute(
+        "UPDATE board SET signature = '' WHERE name NOT IN (SELECT name FROM document WHERE kind = 'board')"
+    )
+    signed = dict(connection.execute("SELECT id, signature FROM board").fetchall())
+    ruleset = in_force(connection)
+    other = [one for one in ruleset.boards if signed[one.number].partition(": ")[2] != _counted_by(one)]
+    if other:
+        scoring.replace(connection, other)
+    for counted in other:
+        signature = f"{ruleset.generation}: {_counted_by(counted)}"
+        connection.execute("UPDATE board SET signature = %b WHERE id = %b", [signature, counted.number])
+
+
+def _counted_by(counted: Counted) -> str:
+    """What the scores of a board and their ranks depend on beside the ledger."""
+    board = counted.board
+    rules = "all" if counted.rules is None else " ".join(map(str, sorted(counted.rules)))
+    return f"{board.points} {board.period} {counted.zone.key} {board.ties} {board.who} {rules}"
