@@ -20,7 +20,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from service import boards
-from service.core import versions
+from service.core import evaluate, versions
 from service.core.matching import Index, Roles
 from service.core.rule import First, Text
 from service.core.statement import Fact
