@@ -60,7 +60,9 @@ class Decision(Schema):
         load_default=False,
         truthy={True},
         falsy={False},
-        metadata={"description": "with accept: make its page public at once; without it only the learner sees it"},
+        metadata={
+            "description": "with accept: make its page public at once; without it only the learner sees the page"
+        },
     )
 
 

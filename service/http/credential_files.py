@@ -11,7 +11,7 @@ from flask import Response, abort
 
 from service.badges import baking, certificate, issuing, pictures
 from service.http.auth import bearer, requires
-from service.http.holders import readable
+from service.http.holders import addressed, readable
 from service.http.issuers import VC, Published, issuer, issuer_of, published
 from service.http.resources import Blueprint
 from service.http.services import services
@@ -27,14 +27,14 @@ PDF = "application/pdf"
 @blueprint.response(200, Published, content_type=VC, description="The signed bytes as a file to save")
 def as_json(id_: UUID) -> Response:
     """A credential as a file"""
-    return saved(readable(id_).body, VC, f"badge-{id_}.json")
+    return saved(addressed(id_).body, VC, f"badge-{id_}.json")
 
 
 @blueprint.route("/credentials/<uuid:id_>.jwt")
 @blueprint.response(200, Published, content_type="text/plain", description="The credential as compact JWS, to save")
 def as_jwt(id_: UUID) -> Response:
     """A credential as a JSON Web Signature"""
-    return saved(compact(readable(id_)).encode(), "text/plain", f"badge-{id_}.jwt")
+    return saved(compact(addressed(id_)).encode(), "text/plain", f"badge-{id_}.jwt")
 
 
 @blueprint.route("/credentials/<uuid:id_>.png")
@@ -43,7 +43,7 @@ def as_jwt(id_: UUID) -> Response:
 )
 def as_png(id_: UUID) -> Response:
     """A credential baked into a PNG"""
-    found = readable(id_)
+    found = addressed(id_)
     return saved(baking.bake_png(picture_of(found, "png"), found.body.decode()), pictures.PNG, f"badge-{id_}.png")
 
 
@@ -51,7 +51,7 @@ def as_png(id_: UUID) -> Response:
 @blueprint.doc(responses={"200": {"description": "The credential in its picture", "content": {"image/svg+xml": {}}}})
 def as_svg(id_: UUID) -> Response:
     """A credential baked into an SVG"""
-    found = readable(id_)
+    found = addressed(id_)
     return saved(baking.bake_svg(picture_of(found, "svg"), found.body.decode()), pictures.SVG, f"badge-{id_}.svg")
 
 

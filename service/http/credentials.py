@@ -11,7 +11,7 @@ from flask import Response, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from service.http.credential_files import compact
-from service.http.holders import readable
+from service.http.holders import addressed, readable
 from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, published
 from service.http.pages import page
 from service.http.pages.reader import say
@@ -28,7 +28,7 @@ HELD_BY = {"emailAddress": "e-mail address", "ext:mbox_sha1sum": "e-mail address
 def get(id_: UUID) -> WerkzeugResponse:
     """A credential, as it was signed"""
     form = form_of(*VC_FORMS, *JWS_FORMS, "text/html")
-    found = readable(id_)
+    found = readable(id_) if form == "text/html" else addressed(id_)
     if form == "text/html" and found.replaced_by:
         return redirect(str(found.replaced_by), 303)
     if form == "text/html":

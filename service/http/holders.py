@@ -1,6 +1,8 @@
-"""Who may see a credential: everybody once its learner shares it, till then the learner and who may read learners.
+"""Who may see a credential: its page everybody once the learner shares it, its signed bytes whoever has the address.
 
-A learner without an account shows the link that the badge was claimed by, as `?holder=`.
+Till it is shared the page is for the learner and for who may read learners; a learner without an account shows the link
+that the badge was claimed by, as `?holder=`. The bytes name nobody, and their address cannot be guessed: wallets and
+verifiers to whom the learner gives it fetch them there (docs/decisions/0006).
 """
 
 from __future__ import annotations
@@ -19,19 +21,37 @@ from service.store.credentials import Credential
 PRIVATE = "There is no public badge at this address. Perhaps its holder does not share it, or a part of it got lost."
 
 
+def addressed(id_: UUID) -> Credential:
+    """The credential at this address, for whoever has it; 404 if there is none (any more)."""
+    return _held(id_)[0]
+
+
 def readable(id_: UUID) -> Credential:
-    """The credential, if whoever asks may see it; 404 if there is none for them (any more)."""
+    """The credential, if whoever asks may see its page; 404 if there is none for them (any more)."""
+    found, (award, learner, shared) = _held(id_)
+    if not (shared or _is_link_of(award) or _reads(learner)):
+        abort(404, PRIVATE)
+    return found
+
+
+def _held(id_: UUID) -> tuple[Credential, tuple[UUID, int, datetime | None]]:
+    """The credential, and of which award it is, whose, and since when it is shared."""
     with services().engine.connect() as connection:
         found = store.find_credential(connection, id_)
         held = found and offers.holder(connection, id_)
-        link = badges.link(connection, token) if (token := request.args.get("holder")) else None
     if found is None or not held:
         abort(404, PRIVATE)
-    award, learner, shared = held
-    own = link is not None and link.award == award and link.expires > datetime.now(UTC)
-    if not (shared or own or _reads(learner)):
-        abort(404, PRIVATE)
-    return found
+    return found, held
+
+
+def _is_link_of(award: UUID) -> bool:
+    """Whether the request shows the link that this award was claimed by."""
+    token = request.args.get("holder")
+    if not token:
+        return False
+    with services().engine.connect() as connection:
+        link = badges.link(connection, token)
+    return link is not None and link.award == award and link.expires > datetime.now(UTC)
 
 
 def _reads(learner: int) -> bool:

@@ -11,7 +11,7 @@ from flask import Response, abort
 from service.badges import baking, open_badges_2
 from service.badges.documents import Document
 from service.http.credential_files import picture_of, saved
-from service.http.holders import readable
+from service.http.holders import addressed
 from service.http.issuers import Published, issuer_of, known_issuer, published
 from service.http.problems import Problem
 from service.http.resources import Blueprint
@@ -26,7 +26,7 @@ LD = "application/ld+json"
 @blueprint.response(200, Published, content_type=LD, description="A hosted Assertion; 410 once it is revoked")
 def assertion(id_: UUID) -> Response:
     """A credential as a hosted assertion"""
-    found = readable(id_)
+    found = addressed(id_)
     ended = _ended(found)
     if ended is not None:
         told = open_badges_2.revoked(issuer_of(found.issuer), id_, ended)
@@ -40,7 +40,7 @@ def assertion(id_: UUID) -> Response:
 @blueprint.doc(responses={"200": {"description": "The assertion within its picture", "content": {"image/png": {}}}})
 def baked_png(id_: UUID) -> Response:
     """A baked PNG of Open Badges 2.0"""
-    found = readable(id_)
+    found = addressed(id_)
     text = msgspec.json.encode(_assertion(found)).decode()
     return saved(baking.bake_png(picture_of(found, "png"), text, "2.0"), "image/png", f"badge-{id_}-2.0.png")
 
@@ -49,7 +49,7 @@ def baked_png(id_: UUID) -> Response:
 @blueprint.doc(responses={"200": {"description": "The assertion within its picture", "content": {"image/svg+xml": {}}}})
 def baked_svg(id_: UUID) -> Response:
     """A baked SVG of Open Badges 2.0"""
-    found = readable(id_)
+    found = addressed(id_)
     text = msgspec.json.encode(_assertion(found)).decode()
     return saved(baking.bake_svg(picture_of(found, "svg"), text, "2.0"), "image/svg+xml", f"badge-{id_}-2.0.svg")
 
@@ -58,7 +58,7 @@ def baked_svg(id_: UUID) -> Response:
 @blueprint.response(200, Published, content_type=LD, description="A BadgeClass")
 def badge_class(id_: UUID) -> Response:
     """What a credential is about"""
-    found = readable(id_)
+    found = addressed(id_)
     said = msgspec.json.decode(found.body)
     image = said["credentialSubject"]["achievement"]["image"]["id"]
     return published(open_badges_2.badge_class(issuer_of(found.issuer), id_, said, image), LD)

@@ -56,27 +56,33 @@ def taken(client: FlaskClient, link: str) -> str:
 
 def test_a_badge_is_private_until_it_is_shared_and_can_be_made_so_again(client: FlaskClient, link: str) -> None:
     path = taken(client, link)
-    for form in ("", ".json", ".jwt"):
-        assert client.get(path + form).status_code == 404
-    assert client.get(path, headers=HTML).status_code == 404
+    for form in ("", ".pdf"):
+        assert client.get(path + form, headers=HTML).status_code == 404
     client.post(f"/claim/{link}", data={"decision": "share"})
     assert client.get(path, headers=HTML).status_code == 200
     assert "linkedin.com/profile/add" in client.get(f"/claim/{link}").text
     client.post(f"/claim/{link}", data={"decision": "hide"})
-    assert client.get(path).status_code == 404
+    assert client.get(path, headers=HTML).status_code == 404
     assert "linkedin.com/profile/add" not in client.get(f"/claim/{link}").text
 
 
-def test_the_learner_saves_it_without_sharing_it(client: FlaskClient, engine: Engine, ana: int, link: str) -> None:
+def test_a_verifier_who_was_given_the_address_fetches_what_was_signed(client: FlaskClient, link: str) -> None:
     path = taken(client, link)
-    assert client.get(f"{path}.json?holder={link}").status_code == 200
-    assert client.get(f"{path}.json?holder=made-up").status_code == 404
+    for form in ("", ".json", ".jwt", ".png", ".svg"):
+        assert client.get(path + form).status_code == 200
+    assert client.get(path.replace("/credentials/", "/ob2/assertions/")).status_code == 200
+
+
+def test_the_learner_sees_its_page_without_sharing_it(client: FlaskClient, engine: Engine, ana: int, link: str) -> None:
+    path = taken(client, link)
+    assert client.get(f"{path}?holder={link}", headers=HTML).status_code == 200
+    assert client.get(f"{path}?holder=made-up", headers=HTML).status_code == 404
     with engine.begin() as connection:
         bob = connection.execute(insert(learner).values(name="Bob").returning(learner.c.id)).scalar_one()
     for whose, status in ((ana, 200), (bob, 404)):
         token = token_of(engine, whose)
-        assert client.get(path, headers={"Authorization": f"Bearer {token}"}).status_code == status
-    assert client.get(path, headers=ADMIN).status_code == 200
+        assert client.get(path, headers=HTML | {"Authorization": f"Bearer {token}"}).status_code == status
+    assert client.get(path, headers=HTML | ADMIN).status_code == 200
 
 
 def test_another_badges_link_does_not_open_it(client: FlaskClient, engine: Engine, ana: int, link: str) -> None:
@@ -85,17 +91,16 @@ def test_another_badges_link_does_not_open_it(client: FlaskClient, engine: Engin
         badges.settle(connection, [stored.change(ana, key="2")])
         other = next(one for one in badges.awards_of(connection, ana, NOW) if one.state == "offered")
         foreign, _ = badges.make_link(connection, other.id, NOW)
-    assert client.get(f"{path}.json?holder={foreign}").status_code == 404
+    assert client.get(f"{path}?holder={foreign}", headers=HTML).status_code == 404
 
 
 def test_a_link_that_ended_opens_and_shares_nothing_any_more(client: FlaskClient, engine: Engine, link: str) -> None:
     path = taken(client, link)
     with engine.begin() as connection:
         connection.execute(claim_link.update().values(expires=NOW))
-    assert client.get(f"{path}.json?holder={link}").status_code == 404
+    assert client.get(f"{path}?holder={link}", headers=HTML).status_code == 404
     assert client.post(f"/claim/{link}", data={"decision": "share"}).status_code == 410
     assert client.get(f"/claim/{link}").status_code == 410
-    assert client.get(path).status_code == 404
 
 
 def test_a_front_end_shares_it_too(client: FlaskClient, engine: Engine, award: UUID, link: str) -> None:
@@ -105,9 +110,9 @@ def test_a_front_end_shares_it_too(client: FlaskClient, engine: Engine, award: U
     assert client.put(where, json={"shared": True}).status_code == 401
     answer = client.put(where, headers=ADMIN, json={"shared": True})
     assert answer.get_json()["shared"] is True
-    assert client.get(path).status_code == 200
+    assert client.get(path, headers=HTML).status_code == 200
     assert client.put(where, headers=ADMIN, json={"shared": False}).get_json()["shared"] is False
-    assert client.get(path).status_code == 404
+    assert client.get(path, headers=HTML).status_code == 404
 
 
 def test_who_is_forgotten_leaves_an_id_and_a_bit(client: FlaskClient, engine: Engine, ana: int, link: str) -> None:
