@@ -8,7 +8,8 @@ from sqlalchemy import Engine
 from service.core import purses
 from service.errors import Refusal
 from tests.at_work import AtWork
-from tests.written import said, void
+from tests.test_merging import one_person
+from tests.written import agent, said, void
 
 EACH = "{rule: each, give: {points: 60}}"
 KEEN = "{rule: keen, count: {reach: 2}, give: {badge: keen}, expires: 30 days}"
@@ -134,3 +135,14 @@ def test_rules_that_would_wait_for_a_retired_one_are_refused(here: AtWork) -> No
     here.apply(KEEN, "{rule: steady, needs: {badge: keen}, give: {badge: steady}}")
     with pytest.raises(Refusal, match="would need what the others of them give"):
         here.apply("{rule: keen, needs: {badge: steady}, give: {badge: keen}}")
+
+
+def test_what_two_learners_have_of_what_is_needed_gives_once_they_are_one(here: AtWork) -> None:
+    here.apply(EACH, KEEN, CAP, STEADY)
+    here.take(day(1, 1), day(2, 2) | {"actor": agent("bob")}, day(3, 2, 10))
+    assert here.badges("ann") == ["keen", "steady"]
+    here.take(void(13, 3))
+    assert here.badges("ann") == []
+    one_person(here, "bob", "ann")
+    assert here.badges("ann") == ["keen", "steady"]
+    assert here.differences() == []
