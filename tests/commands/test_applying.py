@@ -141,7 +141,7 @@ def test_a_running_worker_counts_history_again_and_a_killed_one_does_not(
 
     apply()
     here.take(*days(1, 2, verb=SHARED))
-    told = {"applied": True, "counted_again": ["sharing"], "problems": []}
+    told = {"applied": True, "counted_again": ["sharing"], "problems": [], "conflicts": []}
     with worker(environ) as process:
         until(lambda: anybody_works(redis))
         assert with_points(7) == told | {"changes": ["rule sharing: version 2"], "by_worker": True}

@@ -94,7 +94,7 @@ def test_head_and_options_are_answered(admin: Caller, anybody: Caller) -> None:
     assert (head.status_code, head.get_data()) == (200, b"")
     options = anybody("/api/v1/learners/1", "OPTIONS")
     assert options.status_code == 200
-    assert set(options.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "PATCH"}
+    assert set(options.headers["Allow"].split(", ")) == {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH"}
 
 
 def test_two_applications_do_not_meet(settings: Settings, engine: Engine, redis: Redis, tmp_path: Path) -> None:

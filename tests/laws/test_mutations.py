@@ -422,8 +422,8 @@ def one_more_is_among_the_first(patch: Patch) -> None:
 def those_of_one_statement_are_all_among_the_first(patch: Patch) -> None:
     def shared(kind: First, entries: Iterable[Any]) -> set[int]:
         known = list(entries)
-        last = sorted(entry for _, entry in known)[: kind.learners][-1]
-        return {learner for learner, entry in known if entry.statement == last.statement or entry < last}
+        last = sorted(entry for _, entry in known)[: kind.learners][-1:]
+        return {who for who, entry in known if any(entry.statement == one.statement or entry < one for one in last)}
 
     patch.setattr(evaluate, "race", shared)
 
