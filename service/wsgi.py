@@ -49,7 +49,7 @@ def settle() -> None:
     configure()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 25, 25)
+    gc.set_threshold(250_000, 25, 25)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 | Content-Type | what is read |
 |---|---|
 | `multipart/mixed` | `service.capture.parts` |
-| `application/x-www-form-urlencoded` | `service.capture.forms` |
+| `application/x-www-form-urlencoded` | `service.capture.forms`, but JSON where it is JSON all the same |
 | anything else | JSON: `service.capture.xapi`, and `service.capture.envelopes` where it is no statement itself |
 """
 
@@ -33,7 +33,7 @@ def delivery(body: bytes, content_type: str = "application/json") -> Delivery:
     kind, attached = content_type.partition(";")[0].strip().lower(), list[Part]()
     if kind == "multipart/mixed":
         body, attached = parts(body, content_type)
-    elif kind == "application/x-www-form-urlencoded":
+    elif kind == "application/x-www-form-urlencoded" and not _is_json(body):
         body = forms.payload(body)
     text = _ESCAPES.sub(_whole, body.removeprefix(BYTE_ORDER_MARK).strip())
     if text[:1] == b"[":
@@ -42,6 +42,11 @@ def delivery(body: bytes, content_type: str = "application/json") -> Delivery:
     if opened is None:
         return Delivery(statements(text), True, tuple(attached))
     return Delivery(opened, False, tuple(attached))
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether a body is plainly JSON, whatever its sender calls it: curl calls everything a form unless it is told."""
+    return body.lstrip()[:1] in (b"{", b"[")
 
 
 _ESCAPES = re.compile(

@@ -140,8 +140,21 @@ LIMITS = list_of(
 
 # --- the document -------------------------------------------------------------------------------------------------
 
+
+def _rule_name(reading: Reading, node: Node, name: str) -> str | None:
+    value = _RULE_SLUG.read(reading, node, name)
+    if value not in RESERVED:
+        return value
+    reading.error(node, f'No rule can be called "{value}", for the API has a page of that name: write another.')
+    return None
+
+
+RESERVED = ("audit", "check", "health", "schema")
+"""What stands under `/api/v1/rules/` beside the rules."""
+_RULE_SLUG = scalars.slug("share-an-article")
+_RULE_NAME: Form[str] = Form(_RULE_SLUG.words, _RULE_SLUG.example, _RULE_SLUG.schema, _rule_name)
 RULE: Table = {
-    "rule": Key(scalars.slug("share-an-article"), "its name, unique among all rules", required=True),
+    "rule": Key(_RULE_NAME, "its name, unique among all rules", required=True),
     "title": Key(scalars.localized("Share something useful"), "what learners read; required for a live rule"),
     "how_to_earn": Key(
         scalars.localized("Share an article with colleagues"), "what learners read; required for a live rule"

@@ -129,7 +129,9 @@ class Running:
             before = self.get(page)["entries"]
             began = time.perf_counter()
             request = urllib.request.Request(
-                self.service.url + "/xapi/statements", body, {"Authorization": self.authorization}
+                self.service.url + "/xapi/statements",
+                body,
+                {"Authorization": self.authorization, "Content-Type": "application/json"},
             )
             urllib.request.urlopen(request).close()
             while self.get(page)["entries"] == before:

@@ -97,6 +97,11 @@ def test_a_form_holds_json_in_its_payload_encoded_or_not() -> None:
     assert delivery(b"a=b&payload=" + quote_plus(body).encode(), FORM + "; charset=utf-8").statements == [ONE]
 
 
+def test_json_that_is_called_a_form_is_json() -> None:
+    assert delivery(b" [" + ONE + b"]", FORM) == Delivery([ONE], False)
+    assert delivery(ONE, FORM) == Delivery([ONE], True)
+
+
 @pytest.mark.parametrize("body", [b"", b"a=b", b"payload", b"\xff", b"payload=%ff", b"a&" * 1000])
 def test_a_form_without_payload_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed):
