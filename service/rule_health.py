@@ -21,7 +21,8 @@ from sqlalchemy import Engine
 
 from service import boards
 from service.core import evaluate, versions
-from service.core.matching import Index, Roles
+from service.core.index import Index
+from service.core.matching import Roles
 from service.core.rule import First, Text
 from service.core.statement import Fact
 from service.settings import settings

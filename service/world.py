@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from service.core import evaluate, versions, windows
+from service.core.index import Index
 from service.core.kinds import Setting
-from service.core.matching import Index, Match, Roles, matcher
+from service.core.matching import Match, Roles, matcher
 from service.core.people import cast
 from service.core.rule import First, Rule, Swapped
 from service.core.statement import Agent, Fact, identifier

@@ -1,6 +1,6 @@
 """What `when` and `unless` may say: one line of `WHEN` for each condition, from its YAML to its value.
 
-To add a condition is a form and a line here, and a predicate in matching.py.
+To add a condition is a form and a line here, and a predicate in predicates.py.
 """
 
 from __future__ import annotations

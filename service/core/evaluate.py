@@ -19,9 +19,10 @@ from msgspec.structs import replace
 from service.core import derived, kinds, limits, needs, swaps, windows
 from service.core.attempts import race, told
 from service.core.derived import Line
+from service.core.index import Index
 from service.core.kinds import KINDS, REFUSALS, Setting
 from service.core.limits import Used
-from service.core.matching import Index, Match, Matcher, People, Roles, in_words, matcher
+from service.core.matching import Match, Matcher, People, Roles, in_words, matcher
 from service.core.rule import Each, First, Rule, Swapped
 from service.core.statement import Fact
 from service.core.strata import Strata, reads_awards

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from service.core import paths, strict
-from service.core.matching import LISTS, NUMBERS, ROLES, TEXTS, Matcher, Predicate
+from service.core.matching import Matcher
 from service.core.places import Items, Node, Pairs, Scalar, listed, shown
+from service.core.predicates import LISTS, NUMBERS, ROLES, TEXTS, Predicate
 from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present
 from service.core.statement import Fact
 

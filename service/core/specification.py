@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NoReturn
 
@@ -113,13 +114,12 @@ def _slowly(raw: bytes) -> tuple[Any, str | None]:
     def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         once = dict(pairs)
         if len(once) < len(pairs):
-            seen = set[str]()
-            twice.extend(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+            times = Counter(key for key, _ in pairs)
+            twice.append(next(key for key, number in times.items() if number > 1))
         return once
 
-    return json.loads(raw, object_pairs_hook=made, parse_int=float, parse_constant=_constant), twice[
-        0
-    ] if twice else None
+    whole = json.loads(raw, object_pairs_hook=made, parse_int=float, parse_constant=_constant)
+    return whole, next(iter(twice), None)
 
 
 def _constant(name: str) -> NoReturn:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from service.core.matching import filed_by
+from service.core.index import filed_by
 from service.core.rule import Among, Carries, Condition, Rule
 
 ESCAPED = b"\\u00"

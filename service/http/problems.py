@@ -23,10 +23,15 @@ from psycopg.errors import OperationalError as PsycopgOperationalError
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from service.http.pages import page
+from service.http.pages.reader import say
+from service.http.services import services
+
 MEDIA_TYPE = "application/problem+json"
+NOTHING = "Perhaps a part of the address got lost."
 RETRY_SECONDS = 5
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
@@ -125,7 +130,24 @@ def register(app: Flask) -> None:
 def _http(error: HTTPException) -> WerkzeugResponse | HTTPException:
     if error.response is not None or (error.code or 500) < 400:
         return error
-    return rendered(error)
+    return _nothing_here(error) if error.code == 404 and _reads_pages() else rendered(error)
+
+
+def _reads_pages() -> bool:
+    """Whether somebody asks with a browser, and not a program for a document."""
+    return request.accept_mimetypes.best_match((MEDIA_TYPE, "application/json", "text/html")) == "text/html"
+
+
+def _nothing_here(error: HTTPException) -> Response:
+    """A page for people who followed an address that leads to nothing, or to nothing that they may see."""
+    return page(
+        "refused.html",
+        404,
+        issuer=services().settings.issuer_name,
+        title=say("There is nothing to see here"),
+        message=say(NOTHING if error.description in (None, NotFound.description) else str(error.description)),
+        can_send=False,
+    )
 
 
 def _store(error: Exception) -> Response:

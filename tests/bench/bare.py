@@ -18,7 +18,8 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from service import boards
-from service.core.matching import Index, Matcher
+from service.core.index import Index
+from service.core.matching import Matcher
 from service.core.rule import Board, Rule
 from service.core.statement import Fact, decoded, read
 from service.store import ledger

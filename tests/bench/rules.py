@@ -14,9 +14,10 @@ import rule_engine  # type: ignore[import-untyped]
 
 from service.core import evaluate
 from service.core.evaluate import State
+from service.core.index import Index
 from service.core.kinds import Setting
 from service.core.language import load
-from service.core.matching import Index, Match, Matcher
+from service.core.matching import Match, Matcher
 from service.core.rule import Rule
 from service.core.statement import Fact, read
 from tests.bench import workload

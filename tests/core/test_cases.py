@@ -7,7 +7,7 @@ import pytest
 
 from service.core.cases import Case
 from service.core.language import load
-from service.core.matching import activity_ids
+from service.core.predicates import activity_ids
 from service.core.shorthand import Person
 from service.core.statement import VOIDED, Fact, identifier, members
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import windows
-from service.core.matching import LONGEST_VALUE, Index, Match, Matcher, Roles
+from service.core.index import Index
+from service.core.matching import LONGEST_VALUE, Match, Matcher, Roles
 from service.core.rule import Among, Carries, Condition, Grant, Rule
 from tests.written import (
     ALSO_COMPLETED,

@@ -57,7 +57,12 @@ def taken(client: FlaskClient, link: str) -> str:
 def test_a_badge_is_private_until_it_is_shared_and_can_be_made_so_again(client: FlaskClient, link: str) -> None:
     path = taken(client, link)
     for form in ("", ".pdf"):
-        assert client.get(path + form, headers=HTML).status_code == 404
+        answer = client.get(path + form, headers=HTML)
+        assert (answer.status_code, answer.mimetype) == (404, "text/html")
+        assert "There is no public badge at this address." in answer.text
+        assert (
+            client.get(path + form, headers=HTML | {"Accept-Language": "de"}).text.count("kein öffentliches Badge") == 1
+        )
     client.post(f"/claim/{link}", data={"decision": "share"})
     assert client.get(path, headers=HTML).status_code == 200
     assert "linkedin.com/profile/add" in client.get(f"/claim/{link}").text

@@ -23,6 +23,7 @@ from service.core import (
     limits,
     matching,
     needs,
+    predicates,
     purses,
     sequences,
     statement,
@@ -69,11 +70,11 @@ def a_hashed_address_is_somebody_else(patch: Patch) -> None:
     def identifier(agent: Any) -> str | None:
         return f"hash:{agent.mbox_sha1sum}" if agent.mbox_sha1sum else statement.identifier(agent)
 
-    patch.setattr(matching, "identifier", identifier)
+    patch.setattr(predicates, "identifier", identifier)
 
 
 def only_the_first_of_a_group_receives(patch: Patch) -> None:
-    patch.setattr(matching, "members", lambda agent: statement.members(agent)[:1])
+    patch.setattr(predicates, "members", lambda agent: statement.members(agent)[:1])
 
 
 def event_time_may_be_after_it_was_stored(patch: Patch) -> None:
@@ -134,12 +135,12 @@ def a_voided_award_still_uses_its_cap(patch: Patch) -> None:
 
 
 def at_least_means_more_than(patch: Patch) -> None:
-    measures = matching.PREDICATES[Measures]
+    measures = predicates.PREDICATES[Measures]
 
     def strict(condition: Any) -> Any:
         return measures(replace(condition, more_than=condition.at_least))
 
-    patch.setitem(matching.PREDICATES, Measures, strict)
+    patch.setitem(predicates.PREDICATES, Measures, strict)
 
 
 def the_recipient_stands_for_the_whole_group(patch: Patch) -> None:
