@@ -23,7 +23,7 @@ from service.core.rule import Rule
 from service.core.windows import WINDOWS
 from service.errors import Refusal
 from service.recount import Changed, Recount, lock
-from service.store import history, identity, matches, publishing, rules
+from service.store import audit, history, identity, matches, publishing, rules
 from service.store.engine import Driver, driver
 from service.store.matches import Group
 from service.store.rules import Pending
@@ -72,7 +72,7 @@ def replay(engine: Engine, since: datetime | None, by: str) -> list[str]:
         rules.alone(beneath)
         again = publishing.recount(beneath, since=since)
         for name in again:
-            publishing.note(beneath, by, "replayed", "rule", name, since=since)
+            audit.note(beneath, by, "replayed", "rule", name, since=since)
         publishing.finish(beneath, bool(again))
     return again
 

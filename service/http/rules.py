@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
-from sqlalchemy import text as sql
 
 from service import editing
 from service.core import rulebook, windows
@@ -20,6 +19,7 @@ from service.http.auth import bearer, requires
 from service.http.problems import Problem
 from service.http.resources import LARGEST, PAGE, Blueprint, in_words
 from service.http.services import services
+from service.store import audit as store
 from service.store import rules
 from service.store.engine import Driver, driver
 from service.store.publishing import Since
@@ -190,12 +190,8 @@ def json_schema() -> Response:
 def audit(page: Mapping[str, int]) -> dict[str, Any]:
     """Who changed which rule when, newest first"""
     with services().engine.connect() as connection:
-        rows = connection.execute(
-            sql("SELECT *, count(*) OVER () AS total FROM rule_change ORDER BY id DESC LIMIT :limit OFFSET :offset"),
-            page,
-        )
-        found = [dict(row._mapping) for row in rows]
-    return {"changes": found, "total": found[0]["total"] if found else 0}
+        found, total = store.changes(connection, page["limit"], page["offset"])
+    return {"changes": found, "total": total}
 
 
 @blueprint.route("/<rule>")

@@ -1,4 +1,4 @@
-"""Changing what is in force: publishing versions of rules, retiring them, documents beside them, and who did it.
+"""Changing what is in force: publishing versions of rules and retiring them, together with the documents beside them.
 
 A change is written down and noted in one transaction, alone with the ruleset; counting history again follows, in
 `service.replay`. Whatever was published stays: to go back to an earlier version is to publish it once more.
@@ -9,50 +9,30 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from service.core import evaluate, language, rulebook
-from service.core.achievement import Achievement
 from service.core.achievement_document import image_path
 from service.core.matching import matcher
 from service.core.places import Problem
-from service.core.rule import Board, First, Levels, Rule
+from service.core.rule import First, Rule
 from service.core.rulebook import Stored
 from service.core.strata import Strata, circles, reads_awards
 from service.core.versions import lives
 from service.errors import Refusal
-from service.store import achievements, rules, scoring
+from service.store import audit, rules, scoring
+from service.store.audit import By
+from service.store.documents import Documents, Name, put_documents, remove_documents
 from service.store.engine import Driver
 from service.store.rules import BY_HAND, Version, in_force
 from service.store.scoring import Counted
 
-Name = tuple[str, str]
-"""(kind, name) of a document."""
-By = str
-"""Who changes something: the name of a token, or of a command."""
 Since = datetime | Literal["now", "beginning"]
 """From when on a version gives: from now on, since a moment, or since the first statement."""
 Origin = Literal["directory", "api"]
-
-
-class Documents(Protocol):
-    """What `service.core.language.load` reads from a rules directory, as far as the store keeps it."""
-
-    @property
-    def rules(self) -> Sequence[Rule]: ...
-    @property
-    def achievements(self) -> Sequence[Achievement]: ...
-    @property
-    def boards(self) -> Sequence[Board]: ...
-    @property
-    def levels(self) -> Sequence[Levels]: ...
-    @property
-    def text(self) -> Mapping[tuple[str, str], str]: ...
-    @property
-    def images(self) -> Mapping[str, tuple[bytes, str]]: ...
 
 
 def apply(
@@ -75,7 +55,7 @@ def apply(
     now = rules.alone(connection)
     moved = _move(connection, zone)
     changed = [*_apply_rules(connection, documents, moment(since, now), moment(ends, now), by, api)]
-    changed += [*_put_documents(connection, documents, by, api), *_remove_documents(connection, documents, by)]
+    changed += [*put_documents(connection, documents, by, api), *remove_documents(connection, documents, by)]
     if moved:
         changed.append(f"time zone {moved}: every rule is counted again")
     finish(connection, bool(changed))
@@ -269,7 +249,7 @@ def publish(
     _supersede(connection, number)
     if phase == "folding":
         rules.put_in_force(connection, [number])
-    note(connection, by, did, "rule", rule.name, version, since, remark)
+    audit.note(connection, by, did, "rule", rule.name, version, since, remark)
     return f"rule {rule.name}: version {version}"
 
 
@@ -328,7 +308,7 @@ def _put_text(connection: Driver, version: Version, text: str, origin: Origin) -
 def rewrite(connection: Driver, version: Version, text: str, by: By) -> None:
     """Keeps another text of the same meaning: comments, and the order of keys."""
     _put_text(connection, version, text, "api")
-    note(connection, by, "rewritten", "rule", version.rule.name, version.version)
+    audit.note(connection, by, "rewritten", "rule", version.rule.name, version.version)
 
 
 def origin_of_rules(connection: Driver) -> dict[str, str]:
@@ -361,71 +341,7 @@ def recount(connection: Driver, numbers: Sequence[int] | None = None, since: dat
     return [version.rule.name for version in again]
 
 
-# --- who did what ---------------------------------------------------------------------------------------------------
-
-
-def note(
-    connection: Driver,
-    by: By,
-    did: str,
-    kind: str,
-    name: str,
-    version: int | None = None,
-    since: datetime | None = None,
-    remark: str | None = None,
-) -> None:
-    """Writes a change down, with whoever made it."""
-    connection.execute(
-        "INSERT INTO rule_change (by, did, kind, name, version, since, note) VALUES (%b, %b, %b, %b, %b, %b, %b)",
-        [by, did, kind, name, version, since, remark],
-    )
-
-
-# --- documents beside the rules -------------------------------------------------------------------------------------
-
-
-def _put_documents(connection: Driver, documents: Documents, by: By, api: Collection[Name]) -> Iterable[str]:
-    named: list[tuple[str, str, Achievement | Board | Levels | None]] = [
-        *(("achievement", one.name, one) for one in documents.achievements),
-        *(("board", one.name, one) for one in documents.boards),
-        *(("levels", one.name, one) for one in documents.levels),
-        *(
-            (kind, name, None)
-            for kind, name in documents.text
-            if kind not in ("rule", "achievement", "board", "levels")
-        ),
-    ]
-    for kind, name, one in named:
-        image, image_type = documents.images.get(name, (None, None)) if kind == "achievement" else (None, None)
-        if connection.execute(
-            "INSERT INTO document AS old (kind, name, text, resolved, image, image_type, origin) "
-            "VALUES (%b, %b, %b, %b, %b, %b, %b) "
-            "ON CONFLICT (kind, name) DO UPDATE SET text = excluded.text, resolved = excluded.resolved, "
-            "image = excluded.image, image_type = excluded.image_type, origin = excluded.origin, applied = now() "
-            "WHERE (old.text, old.resolved, old.image) "
-            "IS DISTINCT FROM (excluded.text, excluded.resolved, excluded.image) "
-            "RETURNING name",
-            [
-                *(kind, name, documents.text[kind, name], msgspec.json.encode(one), image, image_type),
-                "api" if (kind, name) in api else "directory",
-            ],
-        ).fetchone():
-            note(connection, by, "published", kind, name)
-            yield f"{kind} {name}"
-    for achievement in documents.achievements:
-        achievements.keep(connection, achievement, documents.images.get(achievement.name))
-
-
-def _remove_documents(connection: Driver, documents: Documents, by: By) -> Iterable[str]:
-    """Takes away what is no longer in the directory; an achievement stays, for those who hold it."""
-    gone = connection.execute(
-        "DELETE FROM document WHERE kind <> 'achievement' AND origin = 'directory' AND kind || ' ' || name <> ALL(%b) "
-        "RETURNING kind, name",
-        [[f"{kind} {name}" for kind, name in documents.text]],
-    ).fetchall()
-    for kind, name in gone:
-        note(connection, by, "removed", kind, name)
-        yield f"{kind} {name}: removed"
+# --- boards ---------------------------------------------------------------------------------------------------------
 
 
 def _apply_boards(connection: Driver) -> None:
