@@ -29,7 +29,7 @@ from sqlalchemy import Engine
 
 from service import boards, children, previews, pulling, reminding, replay, rule_health, telling
 from service.badges import keyring, lists
-from service.badges.documents import SLUG, Issuer
+from service.badges.issuers import issuers
 from service.core.rule import Board
 from service.drain import Drain, Drained
 from service.patience import patiently
@@ -259,11 +259,12 @@ def _keep_keys(settings: Settings, engine: Engine) -> None:
     """Makes the first keys, and new ones on schedule."""
     now = datetime.now(UTC)
     with engine.begin() as connection:
-        keyring.ensure_keys(connection, SLUG, settings.secret_key, now)
-        if settings.key_days:
-            life = timedelta(days=settings.key_days)
-            for name in keyring.rotate_old(connection, SLUG, settings.secret_key, now, life):
-                log.info("badges are signed with a new key", issuer=SLUG, key=name)
+        for issuer in issuers(connection, settings).known:
+            keyring.ensure_keys(connection, issuer, settings.secret_key, now)
+            if settings.key_days:
+                life = timedelta(days=settings.key_days)
+                for name in keyring.rotate_old(connection, issuer, settings.secret_key, now, life):
+                    log.info("badges are signed with a new key", issuer=issuer, key=name)
 
 
 def pull_due(settings: Settings, engine: Engine, redis: Redis) -> None:
@@ -281,8 +282,7 @@ def pull_due(settings: Settings, engine: Engine, redis: Redis) -> None:
 
 def _sign_lists(settings: Settings, engine: Engine) -> None:
     with engine.begin() as connection:
-        issuer = Issuer(SLUG, settings.issuer_name, settings.public_url)
-        lists.sign_dirty(connection, lambda _: issuer, settings.secret_key, datetime.now(UTC))
+        lists.sign_dirty(connection, issuers(connection, settings), settings.secret_key, datetime.now(UTC))
 
 
 def measure_rules(settings: Settings, redis: Redis) -> None:

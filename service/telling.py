@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from service.badges import issuing, mail
 from service.badges.about import words
+from service.badges.issuers import issuers
 from service.badges.mail import Offer, Server, Unsent
 from service.languages import day
 from service.settings import Settings
@@ -97,7 +98,7 @@ def _send(connection: Connection, settings: Settings, award: Award, address: str
     told = Offer(
         learner=award.learner_name,
         badge=words(award.achievement.title, settings.language),
-        issuer=settings.issuer_name,
+        issuer=issuers(connection, settings).awarding(award.achievement.issuer).name,
         reason=issuing.reason(award),
         link=f"{settings.public_url}/claim/{token}",
         until=day(expires, settings.language),

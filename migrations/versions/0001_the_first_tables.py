@@ -93,6 +93,22 @@ def upgrade() -> None:
         comment="what was awarded stays as it was when it was: the version in force then",
     )
     op.create_table(
+        "issuer",
+        sa.Column("slug", sa.Text(), nullable=False),
+        sa.Column("resolved", sa.LargeBinary(), nullable=False, comment="service.core.issuer_document.Issuer as JSON"),
+        sa.Column("picture", sa.Text(), nullable=True),
+        sa.Column("applied", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "removed",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="since when no document says it any more: it signs nothing new",
+        ),
+        sa.ForeignKeyConstraint(["picture"], ["picture.digest"], name=op.f("fk_issuer_picture")),
+        sa.PrimaryKeyConstraint("slug", name=op.f("pk_issuer")),
+        comment="who signs: rows stay, because what was signed has to be verified",
+    )
+    op.create_table(
         "board",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -145,7 +161,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "document",
-        sa.Column("kind", sa.Text(), nullable=False, comment="achievement, board, vocabulary"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="achievement, board, vocabulary, issuer"),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("resolved", sa.LargeBinary(), nullable=False, comment="the value of service.core.rule as JSON"),
@@ -345,7 +361,7 @@ def upgrade() -> None:
             nullable=False,
             comment="published, retired, rolled back, rewritten, removed, replayed",
         ),
-        sa.Column("kind", sa.Text(), nullable=False, comment="rule, achievement, board, vocabulary"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="rule, achievement, board, vocabulary, issuer"),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=True),
         sa.Column(
@@ -800,5 +816,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_badge_award_home"), table_name="badge_award")
     op.drop_table("badge_award")
     op.drop_table("achievement_version")
+    op.drop_table("issuer")
     op.drop_table("picture")
     # ### end Alembic commands ###

@@ -180,8 +180,13 @@ def _creator(said: core.Achievement, address: str) -> Document | None:
     if made:
         creator["url"] = made.url
     if micro:
-        creator["address"] = {"type": ["Address"], "addressCountry": micro.country, "addressCountryCode": micro.country}
+        creator["address"] = address_in(micro.country)
     return creator
+
+
+def address_in(country: str) -> Document:
+    """The Address of somebody of whom the country is known."""
+    return {"type": ["Address"], "addressCountry": country, "addressCountryCode": country}
 
 
 def _whole(number: float | None) -> int | None:

@@ -14,21 +14,18 @@ from uuid import UUID
 from service.badges import about, keys, vendored
 from service.badges.about import Achievement
 from service.badges.keys import PublicKey
+from service.core.rule import Text
 
 MOST_STATEMENTS_NAMED = 100
 
 Document = dict[str, Any]
 
 
-SLUG = "main"
-"""The issuer of this service; several come later."""
-
-
 @dataclass(frozen=True)
 class Issuer:
     """Who issues: a slug for addresses, a name for people, and the public address that everything hangs under.
 
-    home: the issuer's own site. image: the address of its picture.
+    home: the issuer's own site. image: the address of its picture. country: ISO 3166, two letters.
     """
 
     slug: str
@@ -36,8 +33,9 @@ class Issuer:
     public_url: str
     home: str | None = None
     email: str | None = None
-    description: str | None = None
+    description: Text | None = None
     image: str | None = None
+    country: str | None = None
 
     @cached_property
     def did(self) -> str:
@@ -154,9 +152,13 @@ def profile(issuer: Issuer) -> Document:
         "name": issuer.name,
         "url": issuer.home or issuer.url(),
     }
-    more = {"email": issuer.email, "description": issuer.description}
-    document |= {name: value for name, value in more.items() if value}
-    return {**document, "image": {"id": issuer.image, "type": "Image"}} if issuer.image else document
+    more = {
+        "email": issuer.email,
+        "description": issuer.description and about.words(issuer.description),
+        "image": issuer.image and {"id": issuer.image, "type": "Image"},
+        "address": issuer.country and about.address_in(issuer.country),
+    }
+    return document | {name: value for name, value in more.items() if value}
 
 
 def achievement(issuer: Issuer, of: Achievement) -> Document:

@@ -1,6 +1,6 @@
 """Issuing: an accepted offer becomes a signed credential, and a credential that no longer fits is replaced.
 
-Everything takes a connection inside the caller's transaction, the issuer, the secret that seals its keys, and the time.
+Everything takes a connection inside the caller's transaction, who issues here, the secret of the keys, and the time.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 from uuid import UUID, uuid4
 
 import msgspec
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from service.badges import about, documents, evidence, jws, keyring, lists, pictures, signing
 from service.badges.about import words
 from service.badges.documents import Issuer, Status
+from service.badges.issuers import Issuers
 from service.store import badges as awards
 from service.store import credentials as store
 from service.store import history, offers
@@ -60,7 +61,7 @@ def obstacle(link: Link, award: Award, now: datetime) -> Refused | None:
     return None
 
 
-def accept(connection: Connection, token: str, issuer: Issuer, secret: str, now: datetime) -> UUID:
+def accept(connection: Connection, token: str, issuers: Issuers, secret: str, now: datetime) -> UUID:
     """Take the badge: the id of its credential, the same one however often and at whatever moment it is accepted."""
     link, award = look(connection, token, now, lock=True)
     if award.credential and award.state != "revoked":
@@ -69,7 +70,7 @@ def accept(connection: Connection, token: str, issuer: Issuer, secret: str, now:
         raise refused
     if award.micro:
         _complete(connection, award, now)
-    (credential,) = issue(connection, [award], issuer, secret, now)
+    (credential,) = issue(connection, [award], issuers, secret, now)
     awards.decide(connection, token, award.id, "claimed", now)
     return credential
 
@@ -85,16 +86,22 @@ def decline(connection: Connection, token: str, now: datetime) -> None:
     awards.decide(connection, token, award.id, "declined", now)
 
 
-def issue(connection: Connection, offered: Sequence[Award], issuer: Issuer, secret: str, now: datetime) -> list[UUID]:
+def issue(connection: Connection, offered: Sequence[Award], issuers: Issuers, secret: str, now: datetime) -> list[UUID]:
     """Sign a credential for each of these awards, which nobody else decides about meanwhile: their ids, in order."""
     issued: dict[UUID, UUID] = {}
     for award in offered:
-        _take_beneath(connection, award, issuer, secret, now)
-    for purpose in get_args(Purpose):
-        alike = [award for award in offered if _purpose(award) == purpose]
-        if alike:
-            issued |= _issue_alike(connection, alike, issuer, secret, now, purpose)
+        _take_beneath(connection, award, issuers, secret, now)
+    for (slug, purpose), alike in sorted(_alike(offered, issuers).items()):
+        issued |= _issue_alike(connection, alike, issuers.of(slug), secret, now, purpose)
     return [issued[award.id] for award in offered]
+
+
+def _alike(offered: Sequence[Award], issuers: Issuers) -> dict[tuple[str, Purpose], list[Award]]:
+    """The awards that go into one status list: of one issuer and one purpose."""
+    found: dict[tuple[str, Purpose], list[Award]] = {}
+    for award in offered:
+        found.setdefault((issuers.awarding(award.achievement.issuer).slug, _purpose(award)), []).append(award)
+    return found
 
 
 def _issue_alike(
@@ -144,12 +151,12 @@ def _beneath(connection: Connection, award: Award, now: datetime, *, lock: bool 
     return [one for one in found if one is not None]
 
 
-def _take_beneath(connection: Connection, award: Award, issuer: Issuer, secret: str, now: datetime) -> None:
+def _take_beneath(connection: Connection, award: Award, issuers: Issuers, secret: str, now: datetime) -> None:
     """Sign what a micro-credential stands on and what was not taken yet, so that each can be verified."""
     beneath = _beneath(connection, award, now, lock=True) if award.micro else []
     untaken = [one for one in beneath if one.credential is None and one.state != "expired"]
     if untaken:
-        issue(connection, untaken, issuer, secret, now)
+        issue(connection, untaken, issuers, secret, now)
         offers.take(connection, [one.id for one in untaken], now)
 
 
@@ -160,12 +167,12 @@ def _stands_on(connection: Connection, award: Award, issuer: Issuer, now: dateti
     )
 
 
-def reissue(connection: Connection, award: Award, issuer: Issuer, secret: str, now: datetime, because: str) -> UUID:
+def reissue(connection: Connection, award: Award, issuers: Issuers, secret: str, now: datetime, because: str) -> UUID:
     """Sign the credential of a claimed award anew, with what is known of its learner now: the id of the new one.
 
     The old one is revoked and says by which it was replaced.
     """
-    (new,) = issue(connection, [award], issuer, secret, now)
+    (new,) = issue(connection, [award], issuers, secret, now)
     if award.credential:
         store.replace(connection, award.credential, new, because, now)
     return new

@@ -6,7 +6,6 @@ Data Integrity proof and, once somebody has asked for it, as a JSON Web Signatur
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
@@ -14,14 +13,12 @@ from sqlalchemy import Connection
 
 from service.badges import documents, jws, keyring, signing, status
 from service.badges.documents import Issuer
+from service.badges.issuers import Issuers
 from service.store import credentials as store
 from service.store.credentials import Purpose, StatusList
 
 MOST_IN_A_LIST = status.BITS // 2  # so that two draws find a free index on average
 TTL_SECONDS = 60
-
-Issuers = Callable[[str], Issuer]
-"""The issuer of a slug."""
 
 
 def places(
@@ -46,7 +43,7 @@ def sign_dirty(connection: Connection, issuers: Issuers, secret: str, now: datet
         return 0
     dirty = store.dirty_lists(connection)
     for one in dirty:
-        _sign(connection, one, issuers(one.issuer), secret, now)
+        _sign(connection, one, issuers.of(one.issuer), secret, now)
     return len(dirty)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from service.badges import about
 from service.badges.documents import Document, Issuer
 
 CONTEXT = "https://w3id.org/openbadges/v2"
@@ -48,20 +49,20 @@ def revoked(issuer: Issuer, id_: UUID, because: str | None) -> Document:
 
 def badge_class(issuer: Issuer, id_: UUID, credential: Mapping[str, Any], image: str) -> Document:
     """The badge class as it was when this credential was issued; image: where its picture is."""
-    about = credential["credentialSubject"]["achievement"]
+    said = credential["credentialSubject"]["achievement"]
     document: Document = {
         "@context": CONTEXT,
         "type": "BadgeClass",
         "id": issuer.url(f"ob2/badges/{id_}"),
-        "name": about["name"],
-        "description": about["description"],
+        "name": said["name"],
+        "description": said["description"],
         "image": image,
-        "criteria": {"id": about["id"], "narrative": about["criteria"]["narrative"]},
+        "criteria": {"id": said["id"], "narrative": said["criteria"]["narrative"]},
         "issuer": issuer.url(f"ob2/issuers/{issuer.slug}"),
     }
-    if about.get("tag"):
-        document["tags"] = about["tag"]
-    if aligned := [_alignment(one) for one in about.get("alignment", [])]:
+    if said.get("tag"):
+        document["tags"] = said["tag"]
+    if aligned := [_alignment(one) for one in said.get("alignment", [])]:
         document["alignment"] = aligned
     return document
 
@@ -75,7 +76,7 @@ def profile(issuer: Issuer) -> Document:
         "name": issuer.name,
         "url": issuer.home or issuer.url(),
         "email": issuer.contact,
-        **({"description": issuer.description} if issuer.description else {}),
+        **({"description": about.words(issuer.description)} if issuer.description else {}),
         **({"image": issuer.image} if issuer.image else {}),
     }
 

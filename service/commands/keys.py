@@ -9,12 +9,15 @@ import click
 
 from service.badges import keyring
 from service.badges import keys as forms
-from service.badges.documents import SLUG
+from service.badges.issuers import Issuers
+from service.badges.issuers import issuers as all_issuers
 from service.commands.tokens import as_json, show, transaction
+from service.core.places import nearest
+from service.errors import Refusal
 from service.settings import settings
 from service.store.keys import keys
 
-ISSUER = click.option("--issuer", default=SLUG, show_default=True, help="Whose keys.")
+ISSUER = click.option("--issuer", default=None, help="Whose keys; without it those of the default issuer.")
 
 
 @click.group("keys")
@@ -25,11 +28,12 @@ def command() -> None:
 @command.command("list")
 @ISSUER
 @as_json
-def list_keys(issuer: str, as_json: bool) -> None:
+def list_keys(issuer: str | None, as_json: bool) -> None:
     """Every key, with its public half. Of each algorithm the one that is not retired signs."""
     with transaction() as connection:
-        found = keys(connection, issuer)
-        published = keyring.public_keys(connection, issuer, datetime.now(UTC))
+        slug = _slug(all_issuers(connection, settings()), issuer)
+        found = keys(connection, slug)
+        published = keyring.public_keys(connection, slug, datetime.now(UTC))
     rows = [
         {
             "name": key.name,
@@ -59,15 +63,23 @@ def list_keys(issuer: str, as_json: bool) -> None:
     help="Sign with the private key in this PEM file (Ed25519 or RSA) instead of a random one.",
 )
 @as_json
-def rotate(issuer: str, algorithm: Literal["EdDSA", "RS256"], file: Path | None, as_json: bool) -> None:
+def rotate(issuer: str | None, algorithm: Literal["EdDSA", "RS256"], file: Path | None, as_json: bool) -> None:
     """Sign with a new key from now on. Badges that older keys signed go on being valid."""
     pem = file.read_bytes() if file else None
     try:
         with transaction() as connection:
-            name = keyring.rotate(connection, issuer, settings().secret_key, datetime.now(UTC), algorithm, pem)
+            slug = _slug(all_issuers(connection, settings()), issuer)
+            name = keyring.rotate(connection, slug, settings().secret_key, datetime.now(UTC), algorithm, pem)
     except ValueError as error:
         raise click.UsageError(f"{file} holds no key to sign badges with: {error}.") from None
-    click.echo(json.dumps({"name": name}) if as_json else f"Badges are signed with {name} from now on.")
+    told = f"Badges of {slug} are signed with {name} from now on."
+    click.echo(json.dumps({"issuer": slug, "name": name}) if as_json else told)
+
+
+def _slug(known: Issuers, issuer: str | None) -> str:
+    if issuer is not None and issuer not in known.known:
+        raise Refusal(f'There is no issuer "{issuer}".{nearest(issuer, known.known)}', 2)
+    return issuer or known.default.slug
 
 
 def _public(key: forms.PublicKey) -> str:

@@ -117,6 +117,8 @@ class Achievement(Struct, frozen=True):
     alignment: tuple[Alignment, ...] = ()
     results: tuple[Result, ...] = ()
     creator: Creator | None = None
+    issuer: str | None = None
+    """The slug of who awards it; None: the default issuer."""
     version: str | None = None
     human_code: str | None = None
     field_of_study: str | None = None

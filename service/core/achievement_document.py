@@ -223,14 +223,12 @@ def _country(node: Scalar) -> str | None:
     return node.text if re.fullmatch("[A-Z]{2}", node.text) else None
 
 
+COUNTRY = scalars.scalar(
+    "a country in two letters (ISO 3166)", "DE", {"type": "string", "pattern": "^[A-Z]{2}$"}, _country
+)
+
 MICRO: Table = {
-    "country": Key(
-        scalars.scalar(
-            "a country in two letters (ISO 3166)", "DE", {"type": "string", "pattern": "^[A-Z]{2}$"}, _country
-        ),
-        "country of the issuer",
-        required=True,
-    ),
+    "country": Key(COUNTRY, "country of the issuer", required=True),
     "awarding_body": Key(scalars.text("a name", "Acme Academy"), "who awards it", required=True),
     "learning_outcomes": Key(
         list_of(scalars.localized("Plans a project")), "what its holder knows, understands and can do", required=True
@@ -273,6 +271,16 @@ MICRO_FORM = mapping('"micro_credential"', "{country: DE, …}", MICRO, _make_mi
 
 # --- the document ---------------------------------------------------------------------------------------------------
 
+
+def _issuer(reading: Reading, node: Node, name: str) -> str | None:
+    value = _SLUG.read(reading, node, name)
+    if value is not None:
+        reading.mention("issuer", value, node)
+    return value
+
+
+_SLUG = scalars.slug("safety-academy")
+ISSUED_BY: Form[str] = Form("the name of an issuer", _SLUG.example, _SLUG.schema, _issuer)
 ACHIEVEMENT: Table = {
     "achievement": Key(scalars.slug("keen-learner"), "its name, unique among all achievements", required=True),
     "name": Key(scalars.localized("Keen learner"), "what people read on the badge (or `title`)"),
@@ -288,6 +296,7 @@ ACHIEVEMENT: Table = {
     ),
     "alignment": Key(list_of(ALIGNMENT_FORM), "skills and competencies that it is about"),
     "results": Key(list_of(RESULT_FORM), "scores and levels that the credential tells"),
+    "issuer": Key(ISSUED_BY, "the `issuer:` that awards it; without one the default issuer"),
     "creator": Key(CREATOR_FORM, "who made it, where that is not the issuer"),
     "version": Key(scalars.text("a version", "2026.1"), "told in the credential"),
     "code": Key(scalars.text("a code", "DE-101"), "the code that people know it by"),

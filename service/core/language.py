@@ -19,6 +19,7 @@ from service.core.award_documents import CAPS_FORM, LEVELS_FORM
 from service.core.cases import TESTS_FORM, Tests
 from service.core.documents import BOARD_FORM, VOCABULARY_FORM
 from service.core.forms import Form, Reading
+from service.core.issuer_document import ISSUER_FORM, MAIN, Issuer
 from service.core.places import Broken, Node, Pairs, Place, Problem, Scalar, listed, shown
 from service.core.rule import Board, Cap, Levels, Rule
 from service.core.rule_document import RULE_FORM
@@ -47,6 +48,7 @@ KINDS: Mapping[str, Kind] = {
     "tests": Kind(TESTS_FORM, unique=False),
     "levels": Kind(LEVELS_FORM),
     "caps": Kind(CAPS_FORM),
+    "issuer": Kind(ISSUER_FORM),
 }
 """The first key of a document says which of these it is."""
 
@@ -55,16 +57,17 @@ KINDS: Mapping[str, Kind] = {
 class Documents:
     """Everything that could be read. Caps are among the rules, and are known to others by the kind of rules.
 
-    images: by achievement. text and places: each document's source, and where it stands, by (kind, name).
+    images, text and places: what each document names as its image, its source, and where it stands, by (kind, name).
     """
 
     rules: tuple[Rule, ...] = ()
     achievements: tuple[Achievement, ...] = ()
     boards: tuple[Board, ...] = ()
     levels: tuple[Levels, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     tests: tuple[Tests, ...] = ()
-    images: Mapping[str, Image] = field(default_factory=dict)
+    images: Mapping[tuple[str, str], Image] = field(default_factory=dict)
     text: Mapping[tuple[str, str], str] = field(default_factory=dict)
     places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
 
@@ -107,6 +110,7 @@ def load(files: Iterable[tuple[str, bytes]]) -> tuple[Documents, list[Problem]]:
     _check_mentions(reading)
     _check_circles(reading, values)
     _check_caps(reading, values)
+    _check_default(reading, values)
     values += levels
     return _documents(reading, written, values), sorted(reading.problems, key=lambda problem: problem[:3])
 
@@ -160,7 +164,7 @@ def _check_names(reading: Reading, written: list[_Written]) -> None:
             reading.error(
                 place, f'There is {_a(kind)} called "{shown(one.name)}" at {there} already: rename one of them.'
             )
-    reading.defined |= set(first)
+    reading.defined |= set(first) | {("issuer", MAIN)}
     achievements = [one for one in written if one.kind == "achievement"]
     reading.defined |= {("micro_credential", one.name) for one in achievements if one.root.get("micro_credential")}
 
@@ -188,6 +192,7 @@ MISSING = {
         'The achievement "{name}" does not say what a micro-credential has to: write micro_credential: in it, '
         "with country, awarding_body, learning_outcomes and the others."
     ),
+    "issuer": 'There is no issuer "{name}": write an issuer document for it.',
     "rule": 'There is no rule "{name}".',
     "currency": 'No rule gives "{name}".',
     "gift": 'No rule gives "{name}", so nobody can have it: give it, or take this need out.',
@@ -251,21 +256,30 @@ def _check_caps(reading: Reading, values: list[tuple[_Written, Any]]) -> None:
             )
 
 
+def _check_default(reading: Reading, values: list[tuple[_Written, Any]]) -> None:
+    """Somebody has to award what names no issuer, and one only."""
+    defaults = [one for one, value in values if isinstance(value, Issuer) and value.default]
+    for second in defaults[1:]:
+        place, first = _key(second.root, "default"), defaults[0]
+        reading.error(place, f'"{first.name}" ({first.root.place}) is the default issuer already: keep one of them.')
+
+
 def _documents(reading: Reading, written: list[_Written], values: list[tuple[_Written, Any]]) -> Documents:
     def of(kind: str) -> tuple[Any, ...]:
         return tuple(value for one, value in values if one.kind == kind and value is not None)
 
     named = [one for one in reversed(written) if KINDS[one.kind].unique]
     images = {
-        value.name: image(reading.files, image_path(one.root.place.path, value.image))
+        (one.kind, one.name): image(reading.files, image_path(one.root.place.path, value.image))
         for one, value in values
-        if isinstance(value, Achievement) and isinstance(value.image, str)
+        if isinstance(value, Achievement | Issuer) and isinstance(value.image, str)
     }
     return Documents(
         (*of("rule"), *of("caps")),
         of("achievement"),
         of("board"),
         of("levels"),
+        of("issuer"),
         reading.vocabulary,
         of("tests"),
         images,

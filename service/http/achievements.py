@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Response, abort
 
 from service.badges import about, documents, pictures
+from service.badges.documents import Issuer
 from service.core.achievement import Achievement
 from service.http.images import image_path, picture
-from service.http.issuers import Published, form_of, issuer, published
+from service.http.issuers import Published, form_of, issuers, published
 from service.http.pages import page
 from service.http.pages.telling import achievement_words
 from service.http.resources import Blueprint, in_words
@@ -27,10 +28,11 @@ def get(slug: str) -> Response:
     with services().engine.begin() as connection:
         found = store.current(connection, slug) or abort(404)
         name = pictures.digest(connection, found.achievement, found.given)
+        awarding = issuers(connection).awarding(found.achievement.issuer)
     if form == "text/html":
-        response = _page(found.achievement, name)
+        response = _page(found.achievement, name, awarding)
     else:
-        response = published(documents.achievement(issuer(), about.told(found.achievement, name)), form)
+        response = published(documents.achievement(awarding, about.told(found.achievement, name)), form)
     response.vary.add("Accept")
     return response
 
@@ -46,14 +48,14 @@ def image(slug: str) -> Response:
     return picture(content or abort(404), pictures.SVG, "public, max-age=3600")
 
 
-def _page(found: Achievement, name: str) -> Response:
+def _page(found: Achievement, name: str, issuer: Issuer) -> Response:
     return page(
         "achievement.html",
-        issuer=issuer().name,
-        issuer_path=f"../issuers/{issuer().slug}",
-        address=issuer().url(f"achievements/{found.name}"),
+        issuer=issuer.name,
+        issuer_path=f"../issuers/{issuer.slug}",
+        address=issuer.url(f"achievements/{found.name}"),
         image=image_path(name),
-        image_address=issuer().url(f"images/{name}.png"),
+        image_address=issuer.url(f"images/{name}.png"),
         name=in_words(found.title),
         description=in_words(found.description),
         criteria=in_words(found.criteria),

@@ -15,7 +15,7 @@ from service import telling
 from service.badges import lists
 from service.badges.mail import Unsent
 from service.http.auth import bearer, requires
-from service.http.issuers import issuer, issuer_of
+from service.http.issuers import issuers, url
 from service.http.problems import Problem
 from service.http.resources import LARGEST, PAGE, Blueprint
 from service.http.services import services
@@ -118,7 +118,7 @@ def make_claim_link(award: UUID) -> dict[str, Any]:
         if found.state in ("revoked", "expired") or not found.standing:
             raise Problem(409, "This badge cannot be taken any more.", state=found.state)
         token, expires = store.make_link(connection, award, now)
-    return {"url": issuer().url(f"claim/{token}"), "expires": expires}
+    return {"url": url(f"claim/{token}"), "expires": expires}
 
 
 @blueprint.route("/badges/<uuid:award>/send-link", methods=["POST"])
@@ -170,12 +170,12 @@ def revoke(why: Mapping[str, str], award: UUID) -> dict[str, Any]:
     with here.engine.begin() as connection:
         if not credentials.revoke(connection, award, why["because"], now):
             raise Problem(409, "This award has no credential that could be withdrawn.")
-        lists.sign_dirty(connection, issuer_of, here.settings.secret_key, now)
+        lists.sign_dirty(connection, issuers(connection), here.settings.secret_key, now)
         return badge_told(_own(store.award(connection, award, now), award))
 
 
 def credential_url(award: Award) -> str | None:
-    return issuer().url(f"credentials/{award.credential}") if award.credential else None
+    return url(f"credentials/{award.credential}") if award.credential else None
 
 
 def badge_told(award: Award) -> dict[str, Any]:

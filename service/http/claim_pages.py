@@ -18,9 +18,9 @@ from service import telling
 from service.badges import issuing
 from service.badges.issuing import Refused
 from service.badges.mail import Unsent
-from service.http.claims import STATUS, decide, open_claim, picture_of, share, visible
+from service.http.claims import STATUS, awarding, decide, open_claim, picture_of, share, visible
 from service.http.images import image_path
-from service.http.issuers import issuer
+from service.http.issuers import issuer, url
 from service.http.pages import page
 from service.http.pages.reader import say
 from service.http.pages.telling import achievement_words, standing
@@ -78,7 +78,7 @@ def _open(link: Link, award: Award) -> Response:
     about = award.achievement
     return page(
         "claim.html",
-        issuer=issuer().name,
+        issuer=awarding(award).name,
         learner=award.learner_name,
         image=image_path(picture_of(award)),
         micro=award.micro,
@@ -101,10 +101,10 @@ def _held(token: str, link: Link, award: Award) -> Response:
     key = urlencode({"holder": token})
     return page(
         "held.html",
-        issuer=issuer().name,
+        issuer=awarding(award).name,
         image=image_path(picture_of(award)),
         name=in_words(award.achievement.title),
-        credential=issuer().url(f"credentials/{award.credential}"),
+        credential=url(f"credentials/{award.credential}"),
         path=path,
         shared=award.shared,
         stands_on=standing(award),
@@ -119,10 +119,10 @@ def linkedin(award: Award) -> str:
     about: dict[str, Any] = {
         "startTask": "CERTIFICATION_NAME",
         "name": in_words(award.achievement.title),
-        "organizationName": issuer().name,
+        "organizationName": awarding(award).name,
         "issueYear": award.happened.year,
         "issueMonth": award.happened.month,
-        "certUrl": issuer().url(f"credentials/{award.credential}"),
+        "certUrl": url(f"credentials/{award.credential}"),
         "certId": str(award.credential),
     }
     if award.expires:
@@ -133,7 +133,7 @@ def linkedin(award: Award) -> str:
 def _left(award: Award) -> Response:
     return page(
         "left.html",
-        issuer=issuer().name,
+        issuer=awarding(award).name,
         image=image_path(picture_of(award)),
         name=in_words(award.achievement.title),
         can_send=_can_send(award),

@@ -9,15 +9,16 @@ from typing import Any, Literal
 from marshmallow import Schema, fields, validate
 
 from service.badges import issuing, pictures
+from service.badges.documents import Issuer
 from service.badges.issuing import Refused
 from service.http.badges import credential_url
-from service.http.issuers import issuer
+from service.http.issuers import issuers, url
 from service.http.pages.reader import say
 from service.http.problems import Problem
 from service.http.resources import Blueprint, in_words
 from service.http.services import services
 from service.store import badges as store
-from service.store import offers
+from service.store import credentials, offers
 from service.store.badges import Award, Link
 
 blueprint = Blueprint("claims", __name__, url_prefix="/api/v1/claims", description="Links to claim badges")
@@ -121,8 +122,8 @@ def decide(token: str, decision: Literal["accept", "decline"]) -> str | None:
         if decision == "decline":
             issuing.decline(connection, token, now)
             return None
-        id_ = issuing.accept(connection, token, issuer(), here.settings.secret_key, now)
-        return issuer().url(f"credentials/{id_}")
+        id_ = issuing.accept(connection, token, issuers(connection), here.settings.secret_key, now)
+        return url(f"credentials/{id_}")
 
 
 def share(token: str, public: bool) -> None:
@@ -151,6 +152,14 @@ def visible(award: Award) -> list[str]:
     ]
 
 
+def awarding(award: Award) -> Issuer:
+    """Who signs this award, or has signed it."""
+    with services().engine.connect() as connection:
+        here = issuers(connection)
+        found = credentials.find_credential(connection, award.credential) if award.credential else None
+    return here.of(found.issuer) if found else here.awarding(award.achievement.issuer)
+
+
 def picture_of(award: Award) -> str:
     """The digest of the picture of what was awarded."""
     with services().engine.begin() as connection:
@@ -163,13 +172,13 @@ def _claim(link: Link, award: Award) -> dict[str, Any]:
         "award": award.id,
         "state": award.state,
         "learner": award.learner_name,
-        "issuer": issuer().name,
+        "issuer": awarding(award).name,
         "achievement": {
-            "id": issuer().url(f"achievements/{about.name}"),
+            "id": url(f"achievements/{about.name}"),
             "name": in_words(about.title),
             "description": in_words(about.description),
             "criteria": in_words(about.criteria),
-            "image": issuer().url(f"images/{picture_of(award)}.png"),
+            "image": url(f"images/{picture_of(award)}.png"),
         },
         "reason": issuing.reason(award),
         "earned": award.happened,

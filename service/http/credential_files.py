@@ -12,7 +12,7 @@ from flask import Response, abort
 from service.badges import baking, certificate, issuing, pictures
 from service.http.auth import bearer, requires
 from service.http.holders import addressed, readable
-from service.http.issuers import VC, Published, issuer, issuer_of, published
+from service.http.issuers import VC, Published, issuers, published, url
 from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import badges
@@ -80,12 +80,12 @@ def compact(found: Credential) -> str:
     """A credential as compact JWS."""
     with services().engine.begin() as connection:
         secret, now = services().settings.secret_key, datetime.now(UTC)
-        return issuing.as_jws(connection, found, issuer_of(found.issuer), secret, now)
+        return issuing.as_jws(connection, found, issuers(connection).of(found.issuer), secret, now)
 
 
 def certified(found: Credential, holder: str | None) -> bytes:
     """The certificate of a credential, with the name of its holder where whoever asks may see it."""
-    check = issuer().url(f"verify/{found.id}")
+    check = url(f"verify/{found.id}")
     said = msgspec.json.decode(found.body)
     return certificate.pdf(said, found.body, picture_of(found, "png"), holder, check)
 

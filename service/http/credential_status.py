@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from service.badges import issuing, lists
 from service.http.auth import bearer, requires
 from service.http.badges import Badge, Revocation, badge_told
-from service.http.issuers import issuer, issuer_of
+from service.http.issuers import issuers
 from service.http.problems import Problem
 from service.http.resources import PAGE, Blueprint
 from service.http.services import services
@@ -118,7 +118,7 @@ def reissue(why: Mapping[str, str], award: UUID) -> dict[str, Any]:
         found = _taken(connection, award, now)
         if not found.standing or found.state != "claimed":
             raise Problem(409, "Only a badge that holds can be issued anew.", state=found.state)
-        issuing.reissue(connection, found, issuer(), here.settings.secret_key, now, why["because"])
+        issuing.reissue(connection, found, issuers(connection), here.settings.secret_key, now, why["because"])
         return _signed(connection, award, now)
 
 
@@ -140,7 +140,7 @@ def _taken(connection: Connection, id_: UUID, now: datetime) -> Award:
 
 def _signed(connection: Connection, id_: UUID, now: datetime) -> dict[str, Any]:
     """The award as it is now, its status list signed again."""
-    lists.sign_dirty(connection, issuer_of, services().settings.secret_key, now)
+    lists.sign_dirty(connection, issuers(connection), services().settings.secret_key, now)
     found = store.award(connection, id_, now)
     assert found is not None
     return badge_told(found)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Response, abort
 
 from service.badges import documents, pictures, vendored
-from service.http.issuers import Published, form_of, issuer_of, published
+from service.badges.issuers import Issuers
+from service.http.issuers import Published, form_of, issuers, published
 from service.http.pages import page
 from service.http.pages.reader import say
 from service.http.resources import Blueprint, in_words
@@ -21,12 +22,10 @@ LD = "application/ld+json"
 @blueprint.response(200, Published, content_type=LD, description="An Open Badges 3.0 Profile; a page for browsers")
 def get(slug: str) -> Response:
     """An issuer"""
-    form = form_of(LD, "application/json", "text/html")
-    found = issuer_of(slug)
-    if found.slug != slug:
-        abort(404)
+    form, everybody = form_of(LD, "application/json", "text/html"), issuers()
+    found = everybody.known.get(slug) or abort(404)
     if form == "text/html":
-        response = _page(found)
+        response = _page(found, everybody)
     else:
         contexts = {"@context": [vendored.CREDENTIALS_V2, vendored.OPEN_BADGES]}
         response = published({**contexts, **documents.profile(found)}, form)
@@ -34,7 +33,7 @@ def get(slug: str) -> Response:
     return response
 
 
-def _page(of: documents.Issuer) -> Response:
+def _page(of: documents.Issuer, everybody: Issuers) -> Response:
     with services().engine.begin() as connection:
         told = [
             {
@@ -43,16 +42,21 @@ def _page(of: documents.Issuer) -> Response:
                 "name": in_words(one.achievement.title),
             }
             for one in store.all_current(connection)
+            if everybody.awarding(one.achievement.issuer) is of
         ]
     first = told[0]["image"].removeprefix("../").replace(".svg", ".png") if told else "images/none.png"
+    general = say("{issuer} awards digital badges that anybody can verify.", issuer=of.name)
     return page(
         "issuer.html",
         issuer=of.name,
         name=of.name,
-        description=say("{issuer} awards digital badges that anybody can verify.", issuer=of.name),
+        description=in_words(of.description) if of.description else general,
+        awards=of.slug in everybody.signing,
+        home=of.home,
+        email=of.email,
         address=of.url(f"issuers/{of.slug}"),
-        image=None,
-        image_address=of.url(first),
+        image=f"../images/{of.image.rpartition('/')[2]}" if of.image else None,
+        image_address=of.image or of.url(first),
         achievements=told,
         did=of.did,
         did_path=f"../issuers/{of.slug}/did.json",

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 import msgspec
 from flask import Response, abort, request
 from marshmallow import INCLUDE, Schema
+from sqlalchemy import Connection
 
 from service.badges import documents, keyring, lists
-from service.badges.documents import SLUG, Document, Issuer
+from service.badges.documents import Document, Issuer
+from service.badges.issuers import Issuers
+from service.badges.issuers import issuers as all_issuers
 from service.http.problems import Problem
 from service.http.resources import Blueprint
 from service.http.services import services
@@ -29,20 +32,28 @@ class Published(Schema):
         unknown = INCLUDE
 
 
+def url(path: str) -> str:
+    """The public address of this path."""
+    return f"{services().settings.public_url}/{path}"
+
+
+def issuers(connection: Connection | None = None) -> Issuers:
+    """Everybody who issues badges here, as this transaction sees them."""
+    here = services()
+    if connection is not None:
+        return all_issuers(connection, here.settings)
+    with here.engine.connect() as own:
+        return all_issuers(own, here.settings)
+
+
 def issuer() -> Issuer:
-    """Who issues the badges of this service."""
-    settings = services().settings
-    return Issuer(SLUG, settings.issuer_name, settings.public_url, email=settings.issuer_email or None)
+    """The default issuer, which awards what names none, and whose name stands on pages about none."""
+    return issuers().default
 
 
 def issuer_of(slug: str) -> Issuer:
-    """The issuer of this slug, which something signed names."""
-    return issuer()
-
-
-def known_issuer(slug: str) -> Issuer | None:
-    """The issuer of this slug, if there is one."""
-    return issuer() if slug == SLUG else None
+    """The issuer of this slug; 404 if there never was one."""
+    return issuers().known.get(slug) or abort(404)
 
 
 def published(content: bytes | Document, mimetype: str, cache: str = "no-cache") -> Response:
@@ -66,21 +77,21 @@ def form_of(*forms: str) -> str:
 @blueprint.response(200, Published, content_type="application/did+ld+json", description="A did:web document")
 def did(slug: str) -> Response:
     """The DID document of an issuer"""
-    if slug != SLUG:
-        abort(404)
+    found = issuer_of(slug)
     with services().engine.connect() as connection:
         keys = keyring.public_keys(connection, slug, datetime.now(UTC))
-    return published(documents.did_document(issuer(), keys), "application/did+ld+json", "public, max-age=60")
+    return published(documents.did_document(found, keys), "application/did+ld+json", "public, max-age=60")
 
 
 @blueprint.route("/.well-known/jwks.json")
 @blueprint.response(200, Published, content_type="application/jwk-set+json", description="A JWK Set")
 def jwks() -> Response:
     """The keys of all issuers as a JWK Set"""
+    now, keys = datetime.now(UTC), list[Document]()
     with services().engine.connect() as connection:
-        keys = keyring.public_keys(connection, SLUG, datetime.now(UTC))
-    told = {"keys": documents.key_set(issuer(), keys)}
-    return published(told, "application/jwk-set+json", "public, max-age=60")
+        for one in issuers(connection).known.values():
+            keys += documents.key_set(one, keyring.public_keys(connection, one.slug, now))
+    return published({"keys": keys}, "application/jwk-set+json", "public, max-age=60")
 
 
 @blueprint.route(f"/status/<int(max={2**31 - 1}):number>")
@@ -89,13 +100,14 @@ def status(number: int) -> Response:
     """Which credentials are revoked or suspended"""
     form, now, secret = form_of(*VC_FORMS, *JWS_FORMS), datetime.now(UTC), services().settings.secret_key
     with services().engine.begin() as connection:
-        lists.sign_dirty(connection, issuer_of, secret, now)
+        everybody = issuers(connection)
+        lists.sign_dirty(connection, everybody, secret, now)
         found = store.find_list(connection, number)
         if found is None or found.body is None:
             abort(404)
         body = found.body
         if form in JWS_FORMS:
-            body = lists.as_jws(connection, found, issuer_of(found.issuer), secret, now).encode()
+            body = lists.as_jws(connection, found, everybody.of(found.issuer), secret, now).encode()
     response = published(body, form, f"public, max-age={lists.TTL_SECONDS}")
     response.vary.add("Accept")
     return response

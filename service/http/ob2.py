@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
-from flask import Response, abort
+from flask import Response
 
 from service.badges import baking, open_badges_2
 from service.badges.documents import Document
 from service.http.credential_files import picture_of, saved
 from service.http.holders import addressed
-from service.http.issuers import Published, issuer_of, known_issuer, published
+from service.http.issuers import Published, issuer_of, published
 from service.http.problems import Problem
 from service.http.resources import Blueprint
 from service.store.credentials import Credential
@@ -68,7 +68,7 @@ def badge_class(id_: UUID) -> Response:
 @blueprint.response(200, Published, content_type=LD, description="An Issuer")
 def profile(slug: str) -> Response:
     """An issuer"""
-    return published(open_badges_2.profile(known_issuer(slug) or abort(404)), LD)
+    return published(open_badges_2.profile(issuer_of(slug)), LD)
 
 
 def _assertion(found: Credential) -> Document:

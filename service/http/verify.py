@@ -176,7 +176,7 @@ class Reader:
 
 def _own_path(url: str) -> str | None:
     """The path of one of our own documents; a did:web is https whatever our public address is."""
-    public, asked = urlsplit(issuer().url()), urlsplit(url)
+    public, asked = urlsplit(services().settings.public_url), urlsplit(url)
     prefix = public.path.rstrip("/") + "/"
     if asked.netloc != public.netloc or not asked.path.startswith(prefix):
         return None

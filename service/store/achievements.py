@@ -31,13 +31,7 @@ class Picture(NamedTuple):
 
 def keep(connection: Driver, achievement: Achievement, image: tuple[bytes, str] | None) -> None:
     """Makes this the version in force from now on, unless it is already. image: content and media type."""
-    digest = None
-    if image is not None:
-        digest = digest_of(image[0])
-        connection.execute(
-            "INSERT INTO picture (digest, content, media_type) VALUES (%b, %b, %b) ON CONFLICT DO NOTHING",
-            [digest, *image],
-        )
+    digest = keep_picture(connection, *image) if image else None
     connection.execute(
         "WITH latest AS (SELECT version, resolved, picture FROM achievement_version WHERE name = %b "
         "ORDER BY version DESC LIMIT 1) "
@@ -71,6 +65,16 @@ _VERSIONS = select(achievement_version.c.resolved, achievement_version.c.picture
 def digest_of(content: bytes) -> str:
     """The name that a picture has in addresses."""
     return hashlib.sha256(content).hexdigest()[:40]
+
+
+def keep_picture(connection: Driver, content: bytes, media_type: str) -> str:
+    """Keeps a picture that an author gave; answers its digest."""
+    digest = digest_of(content)
+    connection.execute(
+        "INSERT INTO picture (digest, content, media_type) VALUES (%b, %b, %b) ON CONFLICT DO NOTHING",
+        [digest, content, media_type],
+    )
+    return digest
 
 
 def find_picture(connection: Connection, digest: str) -> Picture | None:

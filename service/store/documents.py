@@ -1,4 +1,4 @@
-"""The documents beside the rules: achievements, boards, levels, vocabularies and tests, as their authors wrote them."""
+"""The documents beside the rules: achievements, issuers, boards, levels, vocabularies and tests, as written."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Protocol
 import msgspec
 
 from service.core.achievement import Achievement
+from service.core.issuer_document import Issuer
 from service.core.rule import Board, Levels, Rule
-from service.store import achievements, audit
+from service.store import achievements, audit, issuers
 from service.store.audit import By
 from service.store.engine import Driver
 
@@ -29,25 +30,28 @@ class Documents(Protocol):
     @property
     def levels(self) -> Sequence[Levels]: ...
     @property
+    def issuers(self) -> Sequence[Issuer]: ...
+    @property
     def text(self) -> Mapping[tuple[str, str], str]: ...
     @property
-    def images(self) -> Mapping[str, tuple[bytes, str]]: ...
+    def images(self) -> Mapping[Name, tuple[bytes, str]]: ...
 
 
 def put_documents(connection: Driver, documents: Documents, by: By, api: Collection[Name]) -> Iterable[str]:
     """Writes down what is new or says something else; answers what changed, a line each."""
-    named: list[tuple[str, str, Achievement | Board | Levels | None]] = [
+    named: list[tuple[str, str, Achievement | Board | Levels | Issuer | None]] = [
         *(("achievement", one.name, one) for one in documents.achievements),
         *(("board", one.name, one) for one in documents.boards),
         *(("levels", one.name, one) for one in documents.levels),
+        *(("issuer", one.slug, one) for one in documents.issuers),
         *(
             (kind, name, None)
             for kind, name in documents.text
-            if kind not in ("rule", "achievement", "board", "levels")
+            if kind not in ("rule", "achievement", "board", "levels", "issuer")
         ),
     ]
     for kind, name, one in named:
-        image, image_type = documents.images.get(name, (None, None)) if kind == "achievement" else (None, None)
+        image, image_type = documents.images.get((kind, name), (None, None))
         if connection.execute(
             "INSERT INTO document AS old (kind, name, text, resolved, image, image_type, origin) "
             "VALUES (%b, %b, %b, %b, %b, %b, %b) "
@@ -64,16 +68,25 @@ def put_documents(connection: Driver, documents: Documents, by: By, api: Collect
             audit.note(connection, by, "published", kind, name)
             yield f"{kind} {name}"
     for achievement in documents.achievements:
-        achievements.keep(connection, achievement, documents.images.get(achievement.name))
+        achievements.keep(connection, achievement, documents.images.get(("achievement", achievement.name)))
+    for issuer in documents.issuers:
+        issuers.keep(connection, issuer, documents.images.get(("issuer", issuer.slug)))
 
 
 def remove_documents(connection: Driver, documents: Documents, by: By) -> Iterable[str]:
-    """Takes away what is no longer in the directory; an achievement stays, for those who hold it."""
+    """Takes away what is no longer in the directory; an achievement stays, for its holders, with who awards it."""
+    issuers.retire_others(connection, {one.slug for one in documents.issuers})
     gone = connection.execute(
-        "DELETE FROM document WHERE kind <> 'achievement' AND origin = 'directory' AND kind || ' ' || name <> ALL(%b) "
+        "DELETE FROM document old WHERE kind <> 'achievement' AND origin = 'directory' "
+        "AND kind || ' ' || name <> ALL(%b) AND NOT (kind = 'issuer' AND EXISTS (SELECT FROM document "
+        "WHERE kind = 'achievement' AND convert_from(resolved, 'UTF8')::jsonb ->> 'issuer' = old.name)) "
         "RETURNING kind, name",
         [[f"{kind} {name}" for kind, name in documents.text]],
     ).fetchall()
+    connection.execute(  # what stays of an issuer that is no more must not be the default beside another one
+        "UPDATE document SET text = regexp_replace(text, '^default:.*$', '', 'n') "
+        "WHERE kind = 'issuer' AND name IN (SELECT slug FROM issuer WHERE removed IS NOT NULL)"
+    )
     for kind, name in gone:
         audit.note(connection, by, "removed", kind, name)
         yield f"{kind} {name}: removed"

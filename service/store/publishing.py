@@ -7,7 +7,7 @@ A change is written down and noted in one transaction, alone with the ruleset; c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -88,21 +88,17 @@ def merged(connection: Driver, documents: language.Documents, overwrite: bool = 
     kept = {name: one for name, one in edited.items() if not (overwrite and name in documents.text)}
     if not kept:
         return Merged(documents, [], conflicts=conflicts)
-    named = {one.name: one.image for one in documents.achievements if isinstance(one.image, str)}
+    named = {("achievement", one.name): one.image for one in documents.achievements if isinstance(one.image, str)}
+    named |= {("issuer", one.slug): one.image for one in documents.issuers if one.image}
     own = [
-        Stored(kind, name, text, _image(documents, named, name) if kind == "achievement" else None)
-        for (kind, name), text in documents.text.items()
+        Stored(*name, text, (named[name], documents.images[name].content) if name in named else None)
+        for name, text in documents.text.items()
     ]
     written = [one for one in kept.values() if one.text]
     images = [(image_path(rulebook.CANDIDATE, one.image[0]), one.image[1]) for one in written if one.image]
     found, problems = rulebook.amended(own, "\n---\n".join(one.text for one in written), kept, images)
     text = {**found.text, **{name: one.text for name, one in kept.items() if one.text}}
     return Merged(dataclasses.replace(found, text=text), problems, frozenset(kept), conflicts)
-
-
-def _image(documents: language.Documents, named: Mapping[str, str], name: str) -> tuple[str, bytes] | None:
-    path = named.get(name)
-    return (path, documents.images[name].content) if path else None
 
 
 def _edited(connection: Driver) -> list[Stored]:

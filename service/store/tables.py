@@ -310,7 +310,7 @@ rule_change = Table(
     moment("at", nullable=False, server_default=func.clock_timestamp()),
     Column("by", Text, nullable=False, comment="name of the token, or of the command"),
     Column("did", Text, nullable=False, comment="published, retired, rolled back, rewritten, removed, replayed"),
-    Column("kind", Text, nullable=False, comment="rule, achievement, board, vocabulary"),
+    Column("kind", Text, nullable=False, comment="rule, achievement, board, vocabulary, issuer"),
     Column("name", Text, nullable=False),
     Column("version", Integer),
     moment("since", comment="from when on the version is in force; null: from the first statement"),
@@ -321,7 +321,7 @@ rule_change = Table(
 document = Table(
     "document",
     metadata,
-    Column("kind", Text, nullable=False, comment="achievement, board, vocabulary"),
+    Column("kind", Text, nullable=False, comment="achievement, board, vocabulary, issuer"),
     Column("name", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("resolved", LargeBinary, nullable=False, comment="the value of service.core.rule as JSON"),
@@ -353,6 +353,17 @@ achievement_version = Table(
     moment("applied", nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("name", "version"),
     comment="what was awarded stays as it was when it was: the version in force then",
+)
+
+issuer = Table(
+    "issuer",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("resolved", LargeBinary, nullable=False, comment="service.core.issuer_document.Issuer as JSON"),
+    Column("picture", Text, ForeignKey("picture.digest")),
+    moment("applied", nullable=False, server_default=func.now()),
+    moment("removed", comment="since when no document says it any more: it signs nothing new"),
+    comment="who signs: rows stay, because what was signed has to be verified",
 )
 
 board = Table(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from service.badges import issuing, keyring
 from service.badges.documents import Issuer
+from service.badges.issuers import Issuers
 from service.core.achievement import Achievement
 from service.core.rule import Duration, Each, Grant, Rule
 from service.store import achievements, badges, offers
@@ -23,6 +24,7 @@ NOW = datetime.now(UTC)
 EARNED = NOW - timedelta(days=3)
 SECRET = "a secret key for tests only"
 ISSUER = Issuer("main", "Plaudit", "https://badges.example.org")
+ISSUERS = Issuers(ISSUER, {"main": ISSUER}, frozenset({"main"}))
 STATEMENTS = tuple(UUID(int=number) for number in range(1, 4))
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="#1f6f54"/></svg>'
 
@@ -76,4 +78,4 @@ def claim(connection: Connection, award: UUID) -> UUID:
     """Take the badge by a new link and make it public: the credential's id."""
     token, _ = badges.make_link(connection, award, NOW)
     offers.share(connection, [award], NOW)
-    return issuing.accept(connection, token, ISSUER, SECRET, NOW)
+    return issuing.accept(connection, token, ISSUERS, SECRET, NOW)

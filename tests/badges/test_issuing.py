@@ -17,7 +17,7 @@ from service.core import derived
 from service.store import badges, credentials
 from service.store.tables import claim_link, credential, identifier, signing_key, status_list
 from tests.badges import stored
-from tests.badges.stored import ISSUER, NOW, SECRET, change
+from tests.badges.stored import ISSUER, ISSUERS, NOW, SECRET, change
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_accepting_again_gives_the_same_credential(engine: Engine, ana: int) -> 
     with engine.begin() as connection:
         award = stored.offer(connection, ana)
         first, second = (badges.make_link(connection, award, NOW)[0] for _ in range(2))
-        given = {issuing.accept(connection, token, ISSUER, SECRET, NOW) for token in (first, first, second)}
+        given = {issuing.accept(connection, token, ISSUERS, SECRET, NOW) for token in (first, first, second)}
         assert len(given) == 1
 
 
@@ -83,7 +83,7 @@ def test_two_who_accept_at_once_get_one_credential(engine: Engine, ana: int) -> 
 
     def accept(token: str) -> UUID:
         with engine.begin() as connection:
-            return issuing.accept(connection, token, ISSUER, SECRET, NOW)
+            return issuing.accept(connection, token, ISSUERS, SECRET, NOW)
 
     with ThreadPoolExecutor(8) as pool:
         given = set(pool.map(accept, tokens * 2))
@@ -98,7 +98,7 @@ def test_claims_of_many_at_once_share_a_list_and_no_index(engine: Engine, ana: i
 
     def accept(token: str) -> UUID:
         with engine.begin() as connection:
-            return issuing.accept(connection, token, ISSUER, SECRET, NOW)
+            return issuing.accept(connection, token, ISSUERS, SECRET, NOW)
 
     with ThreadPoolExecutor(6) as pool:
         given = list(pool.map(accept, links))
@@ -111,7 +111,7 @@ def test_claims_of_many_at_once_share_a_list_and_no_index(engine: Engine, ana: i
 
 def refusal(connection: Connection, token: str) -> str:
     with pytest.raises(Refused) as caught:
-        issuing.accept(connection, token, ISSUER, SECRET, NOW)
+        issuing.accept(connection, token, ISSUERS, SECRET, NOW)
     return caught.value.why
 
 
@@ -156,7 +156,7 @@ def test_a_link_that_declined_takes_nothing_and_a_new_one_does(engine: Engine, a
 def test_a_badge_that_was_taken_is_not_declined(engine: Engine, ana: int) -> None:
     with engine.begin() as connection:
         token, _ = badges.make_link(connection, stored.offer(connection, ana), NOW)
-        issuing.accept(connection, token, ISSUER, SECRET, NOW)
+        issuing.accept(connection, token, ISSUERS, SECRET, NOW)
         with pytest.raises(Refused, match="already been taken"):
             issuing.decline(connection, token, NOW)
 
@@ -168,8 +168,8 @@ def test_a_revocation_flips_the_bit_when_the_list_is_signed_again(engine: Engine
         (other,) = [one.id for one in badges.awards_of(connection, ana, NOW) if one.credential is None]
         revoked = stored.claim(connection, other)
         badges.settle(connection, [change(ana, key="2", grounded=False, if_undone="revoke")])
-        assert lists.sign_dirty(connection, lambda _: ISSUER, SECRET, NOW) == 1
-        assert lists.sign_dirty(connection, lambda _: ISSUER, SECRET, NOW) == 0
+        assert lists.sign_dirty(connection, ISSUERS, SECRET, NOW) == 1
+        assert lists.sign_dirty(connection, ISSUERS, SECRET, NOW) == 0
         assert problems(connection, kept) == ()
         assert problems(connection, revoked) == ("$.credentialStatus: revoked",)
 
@@ -181,7 +181,7 @@ def test_a_bit_stays_set_whatever_comes_after(engine: Engine, ana: int) -> None:
         badges.settle(connection, [change(ana, grounded=False, if_undone="revoke")])
         badges.settle(connection, [change(ana)])
         second = stored.claim(connection, award)
-        lists.sign_dirty(connection, lambda _: ISSUER, SECRET, NOW)
+        lists.sign_dirty(connection, ISSUERS, SECRET, NOW)
         assert problems(connection, first) == ("$.credentialStatus: revoked",)
         assert problems(connection, second) == ()
 
@@ -234,5 +234,5 @@ def test_a_key_under_another_secret_signs_nothing_and_says_so(engine: Engine, an
     with engine.begin() as connection:
         token, _ = badges.make_link(connection, stored.offer(connection, ana), NOW)
         with pytest.raises(WrongSecret, match="PLAUDIT_SECRET_KEY"):
-            issuing.accept(connection, token, ISSUER, "another secret", NOW)
+            issuing.accept(connection, token, ISSUERS, "another secret", NOW)
         assert connection.execute(select(claim_link.c.used)).scalar_one() is None

@@ -22,7 +22,7 @@ from service.store.badges import Award
 from service.store.engine import driver
 from service.store.tables import badge_award, rule, rule_version, source, statement
 from tests.badges import stored
-from tests.badges.stored import ISSUER, NOW, SECRET, change
+from tests.badges.stored import ISSUER, ISSUERS, NOW, SECRET, change
 from tests.badges.test_about import ethics
 from tests.core.test_achievement_document import FULL
 from tests.written import said
@@ -61,7 +61,7 @@ def ana(engine: Engine) -> int:
 
 def accept(connection: Connection, award: Award) -> UUID:
     token, _ = badges.make_link(connection, award.id, NOW)
-    return issuing.accept(connection, token, ISSUER, SECRET, NOW)
+    return issuing.accept(connection, token, ISSUERS, SECRET, NOW)
 
 
 def test_taking_it_takes_the_badges_it_stands_on_and_names_each(engine: Engine, ana: int) -> None:

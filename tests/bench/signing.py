@@ -17,7 +17,6 @@ from openbadgeslib.ob3.ldp import add_data_integrity_proof
 from sqlalchemy import Engine, text
 
 from service.badges import documents, issuing, jws, rdf, signing
-from service.badges.documents import Issuer
 from service.store import badges
 from tests.badges import samples, stored
 from tests.badges.test_templates import award
@@ -54,12 +53,12 @@ def rates() -> Iterator[Rate]:
 
 def bulk(connected: Engine) -> tuple[float, int, int]:
     """Issue 100,000 offered badges, a thousand a transaction: seconds, and MiB of memory before and after."""
-    issuer, now = Issuer("main", "Plaudit", "https://badges.example.org"), datetime.now(UTC)
+    now = datetime.now(UTC)
     stored.prepare(connected)
     with connected.begin() as connection:
         connection.execute(text(_OFFERS), {"number": BULK, "happened": stored.EARNED})
     began, before = time.perf_counter(), _memory()
-    while chunk := _some(connected, issuer, now):
+    while chunk := _some(connected, now):
         assert chunk <= CHUNK
     return time.perf_counter() - began, before, _memory()
 
@@ -76,14 +75,14 @@ _OFFERS = """
 """
 
 
-def _some(connected: Engine, issuer: Issuer, now: datetime) -> int:
+def _some(connected: Engine, now: datetime) -> int:
     with connected.begin() as connection:
         ids = connection.execute(
             text("SELECT id FROM badge_award WHERE credential IS NULL LIMIT :most FOR UPDATE"), {"most": CHUNK}
         ).scalars()
         offered = badges.awards(connection, list(ids), now)
         if offered:
-            issuing.issue(connection, offered, issuer, stored.SECRET, now)
+            issuing.issue(connection, offered, stored.ISSUERS, stored.SECRET, now)
         return len(offered)
 
 

@@ -346,7 +346,7 @@ tags: [Safety at work]
             tags=("Safety at work",),
         ),
     )
-    assert documents.images == {"keen-learner": (PNG, "image/png")}
+    assert documents.images == {("achievement", "keen-learner"): (PNG, "image/png")}
 
 
 def test_boards_choose_rules_by_name_or_tag() -> None:

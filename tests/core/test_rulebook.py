@@ -19,7 +19,7 @@ def test_a_candidate_is_read_with_the_words_and_achievements_in_force() -> None:
     found, problems = amended(STORED[:2], RULE)
     assert problems == []
     assert [rule.name for rule in found.rules] == ["r"]
-    assert found.images["keen"].content.endswith(b"keen")
+    assert found.images["achievement", "keen"].content.endswith(b"keen")
 
 
 def test_a_candidate_takes_the_place_of_its_namesake() -> None:
