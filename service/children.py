@@ -131,12 +131,15 @@ def die_with_parent(parent: int) -> None:
 
 def _prelude(run_as: Account | None, farewell: signal.Signals) -> Callable[[], None]:
     """What the child does between fork and exec. The farewell comes last: changing the user clears it."""
+    parent = os.getpid()
 
     def prelude() -> None:
         if run_as is not None:
             _become(run_as)
         if _LIBC is not None:
             _LIBC.prctl(_PR_SET_PDEATHSIG, int(farewell), 0, 0, 0)
+            if os.getppid() != parent:  # killed before the kernel knew, so nobody will tell us
+                os._exit(1)
 
     return prelude
 

@@ -1,4 +1,4 @@
-"""Statements that are fetched or read from a file, stored as pushed ones are, many in one transaction."""
+"""Statements that nobody pushes, fetched or read from a file: stored as pushed ones are, many in one transaction."""
 
 from __future__ import annotations
 
@@ -36,22 +36,31 @@ def fill(connection: Driver, source: Source, raws: Sequence[bytes], now: datetim
 
     Nothing refuses them as a whole: nobody waits for an answer who could send them again without the bad one.
     """
+    return put(connection, source, judged_alone(source, raws, now), now)
+
+
+def judged_alone(source: Source, raws: Sequence[bytes], now: datetime) -> list[Fact | Aside]:
+    """Each statement as a fact or why it cannot be used, in order; none refuses another."""
     terms = Terms(source.name, source.capture, source.validation, source.bounds or NONE)
     try:
-        found = judged(raws, terms, now)
+        return judged(raws, terms, now)
     except Refused:
-        found = [one for raw in raws for one in _alone(raw, terms, now)]
-    rows = [
-        Row(one.id, source.id, one.happened, now, raw, one.statement.voids)
-        for one, raw in zip(found, raws, strict=True)
-        if isinstance(one, Fact)
-    ]
+        return [one for raw in raws for one in _alone(raw, terms, now)]
+
+
+def put(connection: Driver, source: Source, found: Sequence[Fact | Aside], now: datetime) -> Filled:
+    """Stores what was judged, or sets it aside, in the caller's transaction."""
+    rows = [Row(one.id, source.id, one.happened, now, one.raw, one.statement.voids) for one in _facts(found)]
     asides = [one for one in found if isinstance(one, Aside)]
     if asides:
         entries = [quarantine.Entry(one.id, source.id, now, one.raw, one.path, one.reason) for one in asides]
         quarantine.add(connection, entries)
     stored = intake.store(connection, rows) if rows else intake.Stored(0, 0, 0)
     return Filled(*stored, len(asides))
+
+
+def _facts(found: Sequence[Fact | Aside]) -> Iterator[Fact]:
+    return (one for one in found if isinstance(one, Fact))
 
 
 def _alone(raw: bytes, terms: Terms, now: datetime) -> Iterator[Fact | Aside]:

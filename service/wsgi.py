@@ -1,10 +1,10 @@
 """The HTTP process: granian in front of the application, ended when the process that supervises it is gone."""
 
 import gc
-import os
 import signal
 import socket
 from collections.abc import Callable
+from multiprocessing import parent_process
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,24 @@ if TYPE_CHECKING:
 
 def application() -> "Flask":
     """What granian calls, once, in the process that answers requests."""
-    die_with_parent(os.getppid())
+    end_with_supervisor()
     from service.app import create_app  # here, because the process that watches this one has no need of it
 
     made = create_app(settings())
     _when_told_to_stop(made.extensions["plaudit"].streams.closing.set)
     settle()
     return made
+
+
+def end_with_supervisor() -> None:
+    """Ends this process when the one that watches it does, also if that was killed before we came to ask for it.
+
+    So it must not be looked up here who our parent is: an orphan has another one, and would keep the port for ever.
+    """
+    supervisor = parent_process()
+    assert supervisor is not None
+    assert supervisor.pid is not None
+    die_with_parent(supervisor.pid)
 
 
 def _when_told_to_stop(call: Callable[[], None]) -> None:

@@ -189,3 +189,26 @@ def test_with_addresses_given_it_starts_no_servers(serve: Serve, environ: dict[s
     assert served.get("/readyz") == 200
     assert "Secrets" not in served.said
     assert not [each for each in served.tree() if "postgres" in each.name() or "valkey" in each.name()]
+
+
+ORPHAN = """
+import multiprocessing, os, time
+from service.wsgi import end_with_supervisor
+
+supervisor = os.getpid()
+
+def answer_requests():
+    while os.getppid() == supervisor:
+        time.sleep(0.01)
+    print("began", flush=True)
+    end_with_supervisor()
+    print("lives on", flush=True)
+
+multiprocessing.get_context("fork").Process(target=answer_requests).start()
+os._exit(0)
+"""
+
+
+def test_a_process_whose_supervisor_was_killed_before_it_began_does_not_live_on() -> None:
+    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout == "began\n"

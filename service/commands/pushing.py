@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
+from itertools import islice
 from pathlib import Path
 from re import compile as pattern
 from typing import Any, NamedTuple
@@ -21,7 +22,11 @@ from urllib.request import Request, urlopen
 
 import msgspec
 
-from service.core.statement import Unusable, read
+from service.capture import ndjson
+from service.capture.ndjson import Refused, Text
+from service.capture.xapi import Malformed
+from service.core.statement import Unusable
+from service.core.statement import read as read_statement
 from service.errors import Refusal
 
 BATCH = 50
@@ -37,20 +42,20 @@ class Line(NamedTuple):
     statement: bytes
 
 
-class Refused(NamedTuple):
-    """A statement that cannot be used: its line, the property in the way, and why."""
-
-    line: int
-    path: str
-    message: str
-
-
 class Answer(NamedTuple):
     """What the service answered. `content` is the decoded JSON, or the text where it is none."""
 
     status: int
     content: Any
     headers: dict[str, str]
+
+
+class Told(NamedTuple):
+    """What became of a file: as JSON, in lines of words, and as the exit status of the command."""
+
+    document: dict[str, Any]
+    lines: Sequence[str]
+    status: int
 
 
 @dataclass
@@ -104,29 +109,61 @@ def basic(user: str, password: str) -> str:
 
 def lines(path: Path) -> tuple[list[Line], list[Refused]]:
     """The statements in a file of JSON lines, and the lines that hold none."""
-    found: list[Line] = []
     refused: list[Refused] = []
-    for number, text in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            envelope = msgspec.json.decode(text, type=_Envelope)
-        except (msgspec.DecodeError, RecursionError) as error:
-            refused.append(Refused(number, "$", f"is no JSON object: {error}"))
+    return list(_held(read(path), refused)), refused
+
+
+def read(path: Path) -> Iterator[Line | Refused]:
+    """The lines of a file one after the other, which may be packed by gzip: each its statement, or why it holds none.
+
+    Raises Refusal where a packed file is broken.
+    """
+    try:
+        with ndjson.opened(path) as file:
+            yield from map(_line, ndjson.texts(file))
+    except Malformed as malformed:
+        raise Refusal(f"{path}: {malformed}") from None
+
+
+def sentence(one: Refused) -> str:
+    return f"  line {one.line}: {one.path} {one.message}"
+
+
+def _held(found: Iterable[Line | Refused], refused: list[Refused]) -> Iterator[Line]:
+    """The lines that hold a statement; the others are added to `refused`."""
+    for line in found:
+        if isinstance(line, Refused):
+            refused.append(line)
         else:
-            found.append(Line(number, bytes(envelope.statement) or text))
-    return found, refused
+            yield line
+
+
+def _line(text: Text) -> Line | Refused:
+    if text.raw is None:
+        return Refused(text.number, "$", f"is longer than {ndjson.LONGEST} bytes")
+    try:
+        envelope = msgspec.json.decode(text.raw, type=_Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Refused(text.number, "$", f"is no JSON object: {error}")
+    return Line(text.number, bytes(envelope.statement) or text.raw)
 
 
 def push(
-    service: Service, statements: Sequence[Line], batch: int = BATCH, progress: Callable[[int], None] = lambda _: None
+    service: Service,
+    found: Iterable[Line | Refused],
+    batch: int = BATCH,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Pushed:
     """Pushes all statements in their order. progress: is told how many are done, after each batch.
 
     Raises Refusal when the service turns us away for another reason than what a statement says.
     """
-    pushed = Pushed()
-    for start in range(0, len(statements), batch):
-        _push(service, statements[start : start + batch], pushed)
-        progress(min(start + batch, len(statements)))
+    pushed, done = Pushed(), 0
+    statements = _held(found, pushed.refused)
+    while some := list(islice(statements, batch)):
+        _push(service, some, pushed)
+        done += len(some)
+        progress(done)
     pushed.refused.sort()
     return pushed
 
@@ -172,7 +209,7 @@ def _count(answer: Answer, batch: Sequence[Line], pushed: Pushed) -> None:
 def _set_aside(line: Line) -> Refused | None:
     """Why a lenient source has set this statement aside, although it answered with an id."""
     try:
-        read(line.statement, datetime.now(UTC))
+        read_statement(line.statement, datetime.now(UTC))
     except Unusable as unusable:
         return Refused(line.number, unusable.path, unusable.message)
     return None

@@ -1,9 +1,9 @@
-"""`plaudit statements check` and `push`: look at a file of statements without a service, or push it to one."""
+"""`plaudit statements check` and `push`: look at a file of statements without a service, or bring it into one."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from service.commands import pushing
-from service.commands.pushing import Line
+from service.commands.pushing import Line, Told
 from service.core import specification
 from service.core.shapes import Finding
 from service.core.specification import Version
@@ -59,38 +59,44 @@ def check(context: click.Context, file: Path, strict: bool, xapi: str | None, as
 @click.option("--url", help="The service's address. Default: the one of the settings.")
 @click.option("--user", help="The source's user name. Default: the one of the settings.")
 @click.option("--password", help="The source's password. Default: the one of the settings.")
+@click.option("--batch", type=click.IntRange(1, 500), help=f"How many at once; default {pushing.BATCH}.")
 @click.option(
-    "--batch", default=pushing.BATCH, type=click.IntRange(1, 500), show_default=True, help="How many at once."
+    "--direct", is_flag=True, help="Past HTTP, straight into the database of the settings: for years of them."
 )
+@click.option("--source", help="With --direct: the name of the source that they are from; default `default`.")
+@click.option("--from-line", type=click.IntRange(1), help="With --direct: go on with this line.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.pass_context
-def push(
-    context: click.Context,
-    file: Path,
-    url: str | None,
-    user: str | None,
-    password: str | None,
-    batch: int,
-    as_json: bool,
-) -> None:
+def push(file: Path, direct: bool, as_json: bool, **options: Any) -> None:
     """Push the statements of FILE to a running service, as a learning system would.
 
-    What can never be used is left out and named with its line and reason; then the exit status is 1.
+    FILE holds JSON lines, and may be packed by gzip. What can never be used is left out and named with its line and
+    reason; then the exit status is 1. With --direct the statements are checked and stored as pushed ones are, thousands
+    at once; what a source may not send goes to quarantine. It can be interrupted at any time: the same command again
+    takes nothing twice. Workers evaluate meanwhile, if any are there.
     """
-    given = settings()
-    credentials = pushing.basic(user or given.source_user, password or given.source_password)
-    service = pushing.Service(url or local_url(given.host, given.port), credentials)
-    found, refused = pushing.lines(file)
-    pushed = pushing.push(service, found, batch)
-    refused = sorted(refused + pushed.refused)
-    if as_json:
-        told = {"accepted": pushed.accepted, "refused": [one._asdict() for one in refused]}
-        click.echo(json.dumps(told, ensure_ascii=False))
+    wrong = ("url", "user", "password", "batch") if direct else ("source", "from_line")
+    if given := [name for name in wrong if options[name] is not None]:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise click.UsageError(f"{named} {'cannot' if direct else 'can only'} be used with --direct.")
+    if direct:
+        from service.commands.backfilling import filled  # here, because `check` has no need of all the service
+
+        told = filled(file, options["source"] or "default", options["from_line"] or 1)
     else:
-        click.echo(f"{pushed.accepted} statements accepted by {service.url}, {len(refused)} cannot be used.")
-        for one in refused:
-            click.echo(f"  line {one.line}: {one.path} {one.message}")
-    context.exit(1 if refused else 0)
+        told = _pushed(file, options)
+    click.echo(json.dumps(told.document, ensure_ascii=False) if as_json else "\n".join(told.lines))
+    raise SystemExit(told.status)
+
+
+def _pushed(file: Path, options: Mapping[str, Any]) -> Told:
+    given = settings()
+    credentials = pushing.basic(options["user"] or given.source_user, options["password"] or given.source_password)
+    service = pushing.Service(options["url"] or local_url(given.host, given.port), credentials)
+    pushed = pushing.push(service, pushing.read(file), options["batch"] or pushing.BATCH)
+    refused = pushed.refused
+    first = f"{pushed.accepted} statements accepted by {service.url}, {len(refused)} cannot be used."
+    document = {"accepted": pushed.accepted, "refused": [one._asdict() for one in refused]}
+    return Told(document, [first, *map(pushing.sentence, refused)], 1 if refused else 0)
 
 
 def verdicts(file: Path, version: Version | None = None) -> list[dict[str, Any]]:

@@ -30,13 +30,14 @@ from service.replay import apply_rules_directory
 from service.store.engine import engine
 from service.store.intake import Row
 from service.wsgi import settle
-from tests.bench import bare, foresight, machine, rules, signing, workload
+from tests.bench import bare, filling, foresight, machine, rules, signing, workload
 from tests.bench.service import CONNECTIONS, Load, Running, beside, nothing, running
 
 RULES = 600
 LIMIT_STATEMENTS = 20_000
 SINGLES = 20_000
 BATCHED = 60_000
+PARTS = {"limit", "service", "fill", "growth", "rules", "preview", "signing"}
 PREVIEWED, PREVIEWED_RULES = int(os.environ.get("PREVIEWED", 100_000)), 1000
 
 
@@ -44,7 +45,7 @@ def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="plaudit-bench-"))
     directory.chmod(0o755)
     try:
-        _bench(directory, set(sys.argv[1:]) or {"limit", "service", "growth", "rules", "preview", "signing"})
+        _bench(directory, set(sys.argv[1:]) or PARTS)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -55,6 +56,8 @@ def _bench(directory: Path, wanted: set[str]) -> None:
     limit = _limit(directory) if "limit" in wanted else None
     if "service" in wanted:
         _service(directory, limit)
+    if "fill" in wanted:
+        _filling(directory / "fill")
     if "growth" in wanted:
         _growth(directory)
     if "rules" in wanted:
@@ -181,6 +184,19 @@ def _rq(service: Running, single: Load) -> None:
     each = (time.process_time() - began) / jobs * 1e6
     share = single.jobs * each / single.statements / single.all_cpu
     print(f"  RQ: {each:.0f} µs a job, {single.jobs} jobs for the single statements: {share:.2%} of their CPU")
+
+
+# --- filling
+
+
+def _filling(directory: Path) -> None:
+    _head(f"Back-fill: {filling.STATEMENTS:,} statements out of a file, {RULES} rules")
+    _rules(directory / "rules", RULES)
+    with _stores(directory) as (connected, _, servers):
+        apply_rules_directory(connected, directory / "rules", zone("UTC"))
+        for step in filling.steps(connected, directory / "statements.jsonl", RULES, servers):
+            cpu = f"CPU µs a statement: python {step.cpu:.0f}, servers {step.servers_cpu:.0f}"
+            print(f"  {step.name:<24}{step.per_second:8,.0f} statements/s; {cpu}", flush=True)
 
 
 # --- growth

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from service.capture.ndjson import Refused
 from service.commands import pushing
-from service.commands.pushing import Line, Refused, Service
+from service.commands.pushing import Line, Service
 from service.commands.statements import command
 from service.errors import Refusal
 
