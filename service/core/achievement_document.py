@@ -20,7 +20,7 @@ from service.core.achievement import (
     Result,
 )
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
-from service.core.places import Node, Pairs, Scalar, shown
+from service.core.places import Node, Pairs, Scalar, beside, shown
 
 ACHIEVEMENT_TYPES = (
     "Achievement", "ApprenticeshipCertificate", "Assessment", "Assignment", "AssociateDegree", "Award", "Badge",
@@ -44,21 +44,16 @@ class Image(NamedTuple):
     media_type: str
 
 
-def image_path(path: str, image: str) -> str:
-    """The path of an image that the file `path` names."""
-    return posixpath.normpath(posixpath.join(posixpath.dirname(path), image))
-
-
-def image(files: Any, path: str) -> Image:
-    """The image at `path`; what it is tells its ending."""
-    return Image(files[path], MEDIA_TYPES[posixpath.splitext(path)[1].lower()])
+def image(path: str, content: bytes) -> Image:
+    """The image of this content; what it is tells the ending of its path."""
+    return Image(content, MEDIA_TYPES[posixpath.splitext(path)[1].lower()])
 
 
 def _image(reading: Reading, node: Node, name: str) -> str | None:
     if not isinstance(node, Scalar) or posixpath.splitext(node.text)[1].lower() not in MEDIA_TYPES:
         expected(reading, node, name, FILE)
         return None
-    path = image_path(node.place.path, node.text)
+    path = beside(node.place.path, node.text)
     content = reading.files.get(path)
     if content is None:
         images = [posixpath.relpath(file, posixpath.dirname(node.place.path) or ".") for file in reading.files]

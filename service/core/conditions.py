@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from service.core import paths, scalars
-from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
+from service.core.forms import Form, Key, Reading, Schema, Table, either, expected, list_of, mapping, object_schema
 from service.core.paths import Path
 from service.core.places import Items, Node, Pairs, Scalar, shown
 from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present, Same, Swapped
 from service.core.scalars import DURATION, TRUTH, text
 from service.core.statement import Account, Agent, identifier
+from service.core.template_form import TEMPLATE, check_clashes
+from service.core.templates import Template
 from service.core.vocabulary import Section, is_iri
 
 ROLES = ("actor", "instructor", "object", "team")
@@ -292,11 +294,11 @@ def _words(word: Form[str]) -> Form[tuple[str, ...]]:
     return _converted(word, lambda value: (value,))
 
 
-LATER = Key(text(), "", refused="is not known yet: this version of Plaudit cannot test it; leave it out.")
-
-
 WHEN: Table = {
-    "verb": Key(_among("verb", scalars.iris("verbs", "completed")), "what was done: verb.id", required=True),
+    "verb": Key(
+        _among("verb", scalars.iris("verbs", "completed")),
+        "what was done: verb.id; required in `when`, unless a `template` says it",
+    ),
     "type": Key(
         _among("type", scalars.iris("types", "course")), "what kind of thing it was done to: object.definition.type"
     ),
@@ -343,7 +345,7 @@ WHEN: Table = {
     "value": Key(_VALUE, "anything else of the statement, by its path"),
     "source": Key(_among("source", _words(text("the name of a source", "lms"))), "which source pushed the statement"),
     "capture": Key(_among("capture", _words(scalars.one_of(*CAPTURES))), "how the source came to know it"),
-    "template": LATER,
+    "template": Key(TEMPLATE, "an xAPI Profile's statement template, by its id: the statement matches it"),
     **dict.fromkeys(("same", "swapped"), Key(text(), "", refused='belongs in "unless": move it there.')),
 }
 """The conditions of `when`."""
@@ -360,7 +362,6 @@ _SWAPPED = mapping(
 )
 UNLESS: Table = {
     **WHEN,
-    "verb": WHEN["verb"]._replace(required=False),
     "same": Key(SAME, "two roles are one learner"),
     "swapped": Key(_SWAPPED, "the two learners did it the other way round before"),
 }
@@ -371,7 +372,25 @@ def _conditions(found: dict[str, Condition]) -> tuple[Condition, ...]:
     return tuple(found.values())
 
 
-WHEN_FORM = mapping('"when"', "{verb: completed, type: course}", WHEN, _conditions)
+def check_when(reading: Reading, node: Pairs, found: dict[str, Condition]) -> None:
+    """Notes a `when` that names no verb, and conditions that no statement fulfils together."""
+    template, refused = found.get("template"), any(WHEN[key.text].refused for key, _ in node.pairs if key.text in WHEN)
+    if not node.get("verb") and not refused and not (node.get("template") and template is None):
+        if not isinstance(template, Template):
+            reading.error(node, f'"verb" is missing: "when" needs it, like verb: {WHEN["verb"].form.example}.')
+        elif not template.names("verb"):
+            message = f'The template "{shown(template.any_of[0].name)}" names no verb: write one beside it'
+            reading.error(node, f"{message}, like verb: {WHEN['verb'].form.example}.")
+    check_clashes(reading, node, found)
+
+
+def when_schema() -> Schema:
+    """The JSON Schema of `when`: a verb, or a template that has one."""
+    return object_schema(WHEN) | {"anyOf": [{"required": ["verb"]}, {"required": ["template"]}]}
+
+
+_WHEN_FORM = mapping('"when"', "{verb: completed, type: course}", WHEN, _conditions, check_when)
+WHEN_FORM = Form(_WHEN_FORM.words, _WHEN_FORM.example, when_schema(), _WHEN_FORM.read, WHEN)
 UNLESS_FORM = list_of(
     mapping('an item of "unless"', "{same: [instructor, actor]}", UNLESS, _conditions, _something),
     example="[{same: [instructor, actor]}]",

@@ -11,6 +11,7 @@ from service.core.places import Node, Pairs, Scalar, shown
 from service.core.rule import Board
 from service.core.rule_document import CURRENCY
 from service.core.scalars import TIME_ZONE
+from service.core.template_form import PROFILES, Profile
 from service.core.vocabulary import SECTIONS, Section, Word, is_word
 
 # --- board --------------------------------------------------------------------------------------------------------
@@ -114,22 +115,30 @@ MEANINGS: dict[Section, str] = {
     "types": "words for types of activities",
     "objects": "words for activities themselves, for `object` and `part_of`",
     "tags": "words for tags",
+    "templates": "words for statement templates of the profiles",
 }
 VOCABULARY: Table = {
     "vocabulary": Key(scalars.slug("core"), "its name", required=True),
     **{section: Key(_section(section), MEANINGS[section]) for section in SECTIONS},
+    "profiles": Key(PROFILES, "xAPI Profiles, whose statement templates rules may name"),
 }
 
 
-def _vocabulary(reading: Reading, node: Node, name: str) -> tuple[Definition, ...] | None:
+class Words(NamedTuple):
+    """What a vocabulary document defines."""
+
+    definitions: tuple[Definition, ...]
+    profiles: tuple[Profile, ...] = ()
+
+
+def _vocabulary(reading: Reading, node: Node, name: str) -> Words | None:
     """All words, also those beside a mistake: they are not unknown because another line is wrong."""
     if not isinstance(node, Pairs):
         expected(reading, node, name, VOCABULARY_FORM)
         return None
     found = fields(reading, node, VOCABULARY, "a vocabulary")
-    return tuple(one for section in SECTIONS for one in found.get(section, ()))
+    reading.unread_profiles |= node.get("profiles") is not None and "profiles" not in found
+    return Words(tuple(one for section in SECTIONS for one in found.get(section, ())), found.get("profiles", ()))
 
 
-VOCABULARY_FORM: Form[tuple[Definition, ...]] = Form(
-    "keys with values", "{}", forms.object_schema(VOCABULARY), _vocabulary, VOCABULARY
-)
+VOCABULARY_FORM: Form[Words] = Form("keys with values", "{}", forms.object_schema(VOCABULARY), _vocabulary, VOCABULARY)

@@ -38,6 +38,8 @@ class Reading:
     files: Mapping[str, bytes] = field(default_factory=dict)
     unread: str = ""
     """Source that could not be read: a word or a name that occurs in it may be defined there."""
+    unread_profiles: bool = False
+    """A profile could not be read: a template that is not known may be defined there."""
     levels: Mapping[str, Any] = field(default_factory=dict)
     """The `levels:` documents, by name: what a level means is known when rules are read."""
     problems: list[Problem] = field(default_factory=list)

@@ -16,6 +16,7 @@ from service.core.matching import Matcher
 from service.core.predicates import LISTS, Predicate
 from service.core.rule import Condition, Rule
 from service.core.statement import VOIDED, Fact, Statement
+from service.core.templates import Template
 
 
 class Filed(NamedTuple):
@@ -129,7 +130,10 @@ def _first(when: Iterable[Condition], key: str) -> rules.Among | rules.Carries |
 def exact(when: Iterable[Condition], key: str) -> tuple[str, ...]:
     """The texts of which a statement must have one, when the conditions name them exactly."""
     found = _first(when, key)
-    return found.any_of if found is not None else ()
+    if found is not None:
+        return found.any_of
+    templates = (condition for condition in when if isinstance(condition, Template))
+    return next((names for one in templates if (names := one.names(key))), ())
 
 
 def _carried(when: Iterable[Condition], key: str) -> tuple[str, ...]:

@@ -14,18 +14,19 @@ from typing import Any, NamedTuple
 
 from service.core import strict
 from service.core.achievement import Achievement
-from service.core.achievement_document import ACHIEVEMENT_FORM, MEDIA_TYPES, Image, image, image_path
+from service.core.achievement_document import ACHIEVEMENT_FORM, MEDIA_TYPES, Image, image
 from service.core.award_documents import CAPS_FORM, LEVELS_FORM
 from service.core.cases import TESTS_FORM, Tests
-from service.core.documents import BOARD_FORM, VOCABULARY_FORM
+from service.core.documents import BOARD_FORM, VOCABULARY_FORM, Words
 from service.core.forms import Form, Reading
 from service.core.issuer_document import ISSUER_FORM, MAIN, Issuer
-from service.core.places import Broken, Node, Pairs, Place, Problem, Scalar, listed, shown
+from service.core.places import Broken, Node, Pairs, Place, Problem, Scalar, beside, listed, shown
 from service.core.rule import Board, Cap, Levels, Rule
 from service.core.rule_document import RULE_FORM
 from service.core.strata import Strata, circles
 from service.core.strict import Document
-from service.core.vocabulary import Vocabulary, merged
+from service.core.template_form import ENDINGS
+from service.core.vocabulary import Defined, Vocabulary, merged
 
 __all__ = ["Documents", "Problem", "load", "read_directory"]
 
@@ -57,7 +58,8 @@ KINDS: Mapping[str, Kind] = {
 class Documents:
     """Everything that could be read. Caps are among the rules, and are known to others by the kind of rules.
 
-    images, text and places: what each document names as its image, its source, and where it stands, by (kind, name).
+    images, text, places and files: what each document names as its image, its source, where it stands, and the files
+    that it names with their content, by (kind, name).
     """
 
     rules: tuple[Rule, ...] = ()
@@ -70,6 +72,7 @@ class Documents:
     images: Mapping[tuple[str, str], Image] = field(default_factory=dict)
     text: Mapping[tuple[str, str], str] = field(default_factory=dict)
     places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
+    files: Mapping[tuple[str, str], tuple[tuple[str, bytes], ...]] = field(default_factory=dict)
 
 
 class _Written(NamedTuple):
@@ -82,8 +85,8 @@ class _Written(NamedTuple):
 
 
 def read_directory(directory: str | os.PathLike[str]) -> list[tuple[str, bytes]]:
-    """All YAML files and images below a directory, in order, for `load`; raises OSError where one cannot be read."""
-    endings = {".yaml", ".yml", *MEDIA_TYPES}
+    """All YAML files below a directory, and those they may name, for `load`; raises OSError where one is unreadable."""
+    endings = {".yaml", ".yml", *MEDIA_TYPES, *ENDINGS}
     found = sorted(path for path in Path(directory).rglob("*") if path.suffix.lower() in endings and path.is_file())
     return [(path.as_posix(), _beginning(path)) for path in found]
 
@@ -96,14 +99,17 @@ def _beginning(path: Path) -> bytes:
 def load(files: Iterable[tuple[str, bytes]]) -> tuple[Documents, list[Problem]]:
     """The documents in these files, and everything that is wrong with them, in the order of files and lines.
 
-    files: (path, content) of YAML files, and of the images that achievements name by paths from their own file.
+    files: (path, content) of YAML files, and of the images and profiles that these name by paths from where they are.
     What has an error is left out of the documents; whoever applies them refuses all of them if any problem is an error.
     """
     content = dict(files)
     reading = Reading(files={path: file for path, file in content.items() if not _is_yaml(path)})
     written = [one for path, file in content.items() if _is_yaml(path) for one in _recognised(reading, path, file)]
     _check_names(reading, written)
-    reading.vocabulary = _vocabulary(reading, written)
+    vocabularies = [
+        (one, VOCABULARY_FORM.read(reading, one.root, one.kind)) for one in written if one.kind == "vocabulary"
+    ]
+    reading.vocabulary = _vocabulary(reading, [words for _, words in vocabularies if words])
     levels = _read(reading, [one for one in written if one.kind == "levels"])
     reading.levels = {value.name: value for _, value in levels if value is not None}
     values = _read(reading, [one for one in written if one.kind not in ("vocabulary", "levels")])
@@ -111,7 +117,7 @@ def load(files: Iterable[tuple[str, bytes]]) -> tuple[Documents, list[Problem]]:
     _check_circles(reading, values)
     _check_caps(reading, values)
     _check_default(reading, values)
-    values += levels
+    values += [*levels, *vocabularies]
     return _documents(reading, written, values), sorted(reading.problems, key=lambda problem: problem[:3])
 
 
@@ -120,7 +126,7 @@ def _read(reading: Reading, written: Iterable[_Written]) -> list[tuple[_Written,
 
 
 def _is_yaml(path: str) -> bool:
-    return not path.lower().endswith(tuple(MEDIA_TYPES))
+    return not path.lower().endswith((*MEDIA_TYPES, *ENDINGS))
 
 
 def _recognised(reading: Reading, path: str, content: bytes) -> Iterable[_Written]:
@@ -178,9 +184,9 @@ def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _vocabulary(reading: Reading, written: list[_Written]) -> Vocabulary:
-    words = [VOCABULARY_FORM.read(reading, one.root, one.kind) or () for one in written if one.kind == "vocabulary"]
-    vocabulary, problems = merged(word for document in words for word in document)
+def _vocabulary(reading: Reading, words: list[Words]) -> Vocabulary:
+    profiles = [Defined(one.templates, one.place) for document in words for one in document.profiles]
+    vocabulary, problems = merged((word for document in words for word in document.definitions), profiles)
     reading.problems += problems
     reading.errors += len(problems)
     return vocabulary
@@ -268,12 +274,14 @@ def _documents(reading: Reading, written: list[_Written], values: list[tuple[_Wr
     def of(kind: str) -> tuple[Any, ...]:
         return tuple(value for one, value in values if one.kind == kind and value is not None)
 
-    named = [one for one in reversed(written) if KINDS[one.kind].unique]
-    images = {
-        (one.kind, one.name): image(reading.files, image_path(one.root.place.path, value.image))
-        for one, value in values
-        if isinstance(value, Achievement | Issuer) and isinstance(value.image, str)
+    unique = [one for one in reversed(written) if KINDS[one.kind].unique]
+    named = {(known_as(one.kind), one.name): (one, _named(value)) for one, value in reversed(values)}
+    files = {
+        key: tuple((file, reading.files[beside(one.root.place.path, file)]) for file in found)
+        for key, (one, found) in named.items()
+        if found
     }
+    images = {name: image(*found[0]) for name, found in files.items() if name[0] in ("achievement", "issuer")}
     return Documents(
         (*of("rule"), *of("caps")),
         of("achievement"),
@@ -283,6 +291,14 @@ def _documents(reading: Reading, written: list[_Written], values: list[tuple[_Wr
         reading.vocabulary,
         of("tests"),
         images,
-        {(known_as(one.kind), one.name): one.text for one in named},
-        {(known_as(one.kind), one.name): one.root.place for one in named},
+        {(known_as(one.kind), one.name): one.text for one in unique},
+        {(known_as(one.kind), one.name): one.root.place for one in unique},
+        files,
     )
+
+
+def _named(value: Any) -> tuple[str, ...]:
+    """The files that a document names."""
+    if isinstance(value, Achievement | Issuer):
+        return (value.image,) if isinstance(value.image, str) else ()
+    return tuple(dict.fromkeys(one.file for one in value.profiles)) if isinstance(value, Words) else ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from service.core import scalars
-from service.core.conditions import ROLES, UNLESS_FORM, WHEN
+from service.core.conditions import ROLES, UNLESS_FORM, WHEN, check_when, when_schema
 from service.core.forms import Form, Key, Reading, Table, expected, fields, object_schema
 from service.core.places import Items, Node, Pairs, Scalar, listed, shown
 from service.core.rule import Levels, Need, NeedBadge, NeedPoints, Needs, NeedSome, NeedStatement, Swapped
@@ -31,6 +31,7 @@ def _when(reading: Reading, node: Node, name: str) -> tuple[Any, str] | None:
     rest = Pairs(tuple(pair for pair in node.pairs if pair[0].text not in roles), node.place)
     before = reading.errors
     found = fields(reading, rest, WHEN, '"when"')
+    check_when(reading, rest, found)
     whole = reading.errors == before and len(found) == len(rest.pairs)
     return (tuple(found.values()), roles[0] if roles else "actor") if whole else None
 
@@ -39,7 +40,7 @@ def _is_learner(node: Node) -> bool:
     return isinstance(node, Scalar) and node.text == LEARNER
 
 
-_WHEN_SCHEMA = object_schema(WHEN)
+_WHEN_SCHEMA = when_schema()
 _WHEN_SCHEMA["properties"]["object"] = {"anyOf": [{"const": LEARNER}, _WHEN_SCHEMA["properties"]["object"]]}
 _WHEN: Form[Any] = Form("keys with values", "{verb: observed, object: learner}", _WHEN_SCHEMA, _when)
 STATEMENT: Table = {

@@ -1,12 +1,15 @@
 """Paths into a statement: `result.extensions.'https://example.com/x'`, `$.context.contextActivities.grouping[*].id`.
 
-The part of JSONPath that xAPI Profiles use: dotted and quoted keys, positions and wildcards.
+The part of JSONPath that xAPI Profiles use: dotted and quoted keys, positions and wildcards; and, in profiles alone,
+unions of these in brackets and of whole paths with `|` (xAPI Profiles 1.0, part 2, "Statement Template Rules").
 """
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -32,6 +35,30 @@ def parsed(text: str) -> Path | None:
     return None if rest else tuple(path)
 
 
+_QUOTED = r"""'[^']*'|"[^"]*\""""
+_PARTS = re.compile(rf"(?:{_QUOTED}|[^|'\"])+")
+_BRACKETS = re.compile(rf"\[((?:{_QUOTED}|[^\[\]'\"])*)\]")
+_ITEMS = re.compile(rf"(?:{_QUOTED}|[^,'\"])+")
+MOST_ALTERNATIVES = 1000
+
+
+def alternatives(text: str) -> tuple[Path, ...] | None:
+    """The plain paths that a JSONPath with unions stands for; None if it is none, or stands for very many."""
+    found: list[Path] = []
+    for part in _PARTS.findall(text) if text.replace("|", "").strip() and not text.strip().endswith("|") else ("",):
+        pieces = _BRACKETS.split(part)
+        between = [(one,) for one in pieces[::2]]
+        unions = [tuple(f"[{item}]" for item in _ITEMS.findall(one)) for one in pieces[1::2]]
+        spelled = [one for pair in zip(between, [*unions, ("",)], strict=True) for one in pair]
+        if len(found) + math.prod(map(len, spelled)) > MOST_ALTERNATIVES:
+            return None
+        for one in product(*spelled):
+            if not (path := parsed("".join(one))):
+                return None
+            found.append(path)
+    return tuple(found)
+
+
 def find(document: Any, path: Path) -> list[Any]:
     """Everything that lies at this path."""
     found = [document]
@@ -54,3 +81,24 @@ def _inside(value: Any, step: str | int | None) -> list[Any]:
 def document(raw: bytes) -> Any:
     """The whole statement; several rules look into the same one."""
     return msgspec.json.decode(raw)
+
+
+_SINGLE = ("parent", "grouping", "category", "other")
+
+
+@lru_cache(maxsize=16)
+def normalised(raw: bytes) -> Any:
+    """The whole statement with lists where it has a single context activity, as statements of 1.0.x may (2.4.6.2)."""
+    found = document(raw)
+    return _normalised(found) if isinstance(found, dict) else found
+
+
+def _normalised(statement: dict[str, Any]) -> dict[str, Any]:
+    context, thing = statement.get("context"), statement.get("object")
+    activities = context.get("contextActivities") if isinstance(context, dict) else None
+    if isinstance(activities, dict) and isinstance(context, dict):
+        lists = {name: [activities[name]] for name in _SINGLE if isinstance(activities.get(name), dict)}
+        statement = statement | {"context": context | {"contextActivities": activities | lists}}
+    if isinstance(thing, dict) and thing.get("objectType") == "SubStatement":
+        statement = statement | {"object": _normalised(thing)}
+    return statement

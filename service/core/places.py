@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -80,6 +81,11 @@ class Broken:
 
 
 Node = Scalar | Items | Pairs | Broken
+
+
+def beside(path: str, file: str) -> str:
+    """The path of a file that the file `path` names."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(path), file))
 
 
 def shown(text: str, longest: int = 60) -> str:

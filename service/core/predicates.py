@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from service.core import durations, paths
+from service.core import durations, paths, templates
 from service.core import rule as rules
 from service.core.rule import Condition, Role
 from service.core.statement import Fact, Score, Statement, identifier, members
@@ -145,6 +145,11 @@ def _holds(condition: rules.Holds) -> Predicate:
     )
 
 
+def _matches(condition: templates.Template) -> Predicate:
+    verbs = frozenset(condition.names("verb"))
+    return lambda fact: (not verbs or fact.statement.verb_id in verbs) and templates.holds(condition, fact)
+
+
 def _answers(condition: rules.Answers) -> Predicate:
     name, wanted = condition.key, condition.value
     return lambda fact: fact.statement.result is not None and getattr(fact.statement.result, name) is wanted
@@ -165,6 +170,7 @@ PREDICATES: dict[type[Condition], Callable[..., Predicate]] = {
     rules.Names: _names,
     rules.Present: _present,
     rules.Holds: _holds,
+    templates.Template: _matches,
 }
 
 

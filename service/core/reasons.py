@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from service.core import paths, strict
+from service.core import paths, strict, templates
 from service.core.matching import Matcher
 from service.core.places import Items, Node, Pairs, Scalar, listed, shown
 from service.core.predicates import LISTS, NUMBERS, ROLES, TEXTS, Predicate
 from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present
 from service.core.statement import Fact
+from service.core.templates import Template
 
 LONGEST = 120
 """Characters of a clause or a value that are shown."""
@@ -54,9 +55,19 @@ def _failed(
 ) -> TurnedAway | None:
     for condition, holds in zip(conditions, predicates, strict=True):
         if not holds(fact):
+            if isinstance(condition, Template):
+                return _by_template(condition, fact, clauses.get("template", "template"))
             key = _key(condition)
             return TurnedAway(key, clauses.get(key, _spaced(key)), _instead(condition, fact))
     return None
+
+
+def _by_template(condition: Template, fact: Fact, clause: str) -> TurnedAway:
+    """What of the template the statement does not follow; one with another verb was never meant for it."""
+    name, away, found = templates.refused(condition, fact)
+    told = name if len(condition.any_of) > 1 else clause.removeprefix("template ")
+    other_verb = away.determining and away.words.startswith("verb.id ")
+    return TurnedAway("verb" if other_verb else "template", f"template {told}: {away.words}", shown(found, LONGEST))
 
 
 def written(text: str) -> Written:

@@ -20,6 +20,7 @@ from service.core import (
     needs_form,
     rule_document,
     shorthand,
+    template_form,
 )
 from service.core.forms import Schema, Table
 from service.core.language import KINDS
@@ -54,6 +55,7 @@ TABLES: Mapping[str, Table] = {
     "caps": award_documents.CAPS,
     "levels": award_documents.LEVELS,
     "vocabulary": documents.VOCABULARY,
+    "profile": template_form.PROFILE,
     "tests": cases.TESTS,
     "person": shorthand.PERSON,
     "case": cases.CASE,

@@ -21,6 +21,7 @@ from service.core.language import Documents
 from service.core.misses import Miss, Result
 from service.core.places import Place
 from service.core.rule import (
+    Among,
     Cap,
     Condition,
     Count,
@@ -36,6 +37,7 @@ from service.core.rule import (
 )
 from service.core.shorthand import Person
 from service.core.statement import Fact
+from service.core.templates import Template
 
 
 class Verdict(Struct, frozen=True):
@@ -161,7 +163,10 @@ def clauses(rule: Rule) -> Iterator[Clause]:
     """Everything that can be taken out of a rule. The rule itself comes first: it stands for `verb` and `give`."""
     yield Clause("the rule itself", None)
     for place, condition in enumerate(rule.when):
-        if not _implied(rule, condition):
+        if isinstance(condition, Template) and (names := condition.names("verb")) and not _names_verb(rule):
+            rest = (*rule.when[:place], Among("verb", names), *rule.when[place + 1 :])
+            yield Clause(f"when: {_words(condition)}", replace(rule, when=rest))
+        elif not _implied(rule, condition):
             yield Clause(f"when: {_words(condition)}", replace(rule, when=_but(rule.when, place)))
     for place, conditions in enumerate(rule.unless):
         words = ", ".join(map(_words, conditions))
@@ -172,6 +177,10 @@ def clauses(rule: Rule) -> Iterator[Clause]:
         if getattr(rule, name) != default:
             yield Clause(words, replace(rule, **{name: default}))
     yield from _of_kind(rule)
+
+
+def _names_verb(rule: Rule) -> bool:
+    return any(getattr(condition, "key", None) == "verb" for condition in rule.when)
 
 
 def _implied(rule: Rule, condition: Condition) -> bool:

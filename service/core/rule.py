@@ -13,6 +13,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from service.core.templates import Template
+
 Text = str | Mapping[str, str]
 """What people read: a string, or a language map (`{"en": …, "de": …}`)."""
 
@@ -124,7 +126,7 @@ class Swapped(Struct, frozen=True, tag="swapped"):
     within: Duration | None = None
 
 
-Condition = Among | Present | Carries | Measures | Answers | Names | Holds | Same | Swapped
+Condition = Among | Present | Carries | Measures | Answers | Names | Holds | Template | Same | Swapped
 
 
 # --- from matches to awards -------------------------------------------------------------------------------------

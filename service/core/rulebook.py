@@ -10,21 +10,20 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from service.core import strict
-from service.core.achievement_document import image_path
 from service.core.language import KINDS, Documents, known_as, load
-from service.core.places import Pairs, Problem, Scalar
+from service.core.places import Pairs, Problem, Scalar, beside
 
 CANDIDATE = "document.yaml"
 """What the places of problems call the text that somebody hands in."""
 
 
 class Stored(NamedTuple):
-    """A document in force, as its author wrote it. image: the content and path of the picture that it names."""
+    """A document in force, as its author wrote it. files: path and content of those that it names."""
 
     kind: str
     name: str
     text: str
-    image: tuple[str, bytes] | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def path(self) -> str:
@@ -43,23 +42,23 @@ def amended(
     stored: Iterable[Stored],
     candidate: str = "",
     without: Collection[tuple[str, str]] = (),
-    images: Sequence[tuple[str, bytes]] = (),
+    beside_it: Sequence[tuple[str, bytes]] = (),
 ) -> tuple[Documents, list[Problem]]:
     """The documents that would be in force with those of `candidate` added or put in the place of their namesakes.
 
-    without: (kind, name) of documents that are taken away. images: (path, content) of pictures that the candidate
+    without: (kind, name) of documents that are taken away. beside_it: (path, content) of files that the candidate
     names. The problems are all those of the candidate, and the errors that it leads to in other documents, whose places
     are in files called `<kind>/<name>.yaml`.
     """
     gone = {*named(candidate), *without}
     kept = [one for one in stored if (one.kind, one.name) not in gone]
-    found, problems = load([(CANDIDATE, candidate.encode()), *images, *files(kept)])
+    found, problems = load([(CANDIDATE, candidate.encode()), *beside_it, *files(kept)])
     return found, [one for one in problems if one.path == CANDIDATE or one.severity == "error"]
 
 
 def files(stored: Iterable[Stored]) -> Iterable[tuple[str, bytes]]:
-    """These documents and their images as files, for `load`."""
+    """These documents and what they name as files, for `load`."""
     for one in stored:
         yield one.path, one.text.encode()
-        if one.image:
-            yield image_path(one.path, one.image[0]), one.image[1]
+        for path, content in one.files:
+            yield beside(one.path, path), content

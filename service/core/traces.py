@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from service.core.index import filed_by
+from service.core.index import exact, filed_by
 from service.core.rule import Among, Carries, Condition, Rule
 
 ESCAPED = b"\\u00"
@@ -54,7 +54,8 @@ def _of_conditions(when: Sequence[Condition]) -> list[bytes] | None:
         for condition in when:
             if isinstance(condition, Among | Carries) and condition.key == key and (found := _of_any(condition)):
                 return found
-    return None
+    verbs = exact(when, "verb")
+    return _of_any(Among("verb", verbs)) if verbs else None
 
 
 def _of_any(condition: Among | Carries) -> list[bytes] | None:

@@ -34,6 +34,8 @@ class Documents(Protocol):
     @property
     def text(self) -> Mapping[tuple[str, str], str]: ...
     @property
+    def files(self) -> Mapping[Name, tuple[tuple[str, bytes], ...]]: ...
+    @property
     def images(self) -> Mapping[Name, tuple[bytes, str]]: ...
 
 
@@ -51,17 +53,18 @@ def put_documents(connection: Driver, documents: Documents, by: By, api: Collect
         ),
     ]
     for kind, name, one in named:
-        image, image_type = documents.images.get((kind, name), (None, None))
+        files = documents.files.get((kind, name))
         if connection.execute(
-            "INSERT INTO document AS old (kind, name, text, resolved, image, image_type, origin) "
-            "VALUES (%b, %b, %b, %b, %b, %b, %b) "
+            "INSERT INTO document AS old (kind, name, text, resolved, files, origin) "
+            "VALUES (%b, %b, %b, %b, %b, %b) "
             "ON CONFLICT (kind, name) DO UPDATE SET text = excluded.text, resolved = excluded.resolved, "
-            "image = excluded.image, image_type = excluded.image_type, origin = excluded.origin, applied = now() "
-            "WHERE (old.text, old.resolved, old.image) "
-            "IS DISTINCT FROM (excluded.text, excluded.resolved, excluded.image) "
+            "files = excluded.files, origin = excluded.origin, applied = now() "
+            "WHERE (old.text, old.resolved, old.files) "
+            "IS DISTINCT FROM (excluded.text, excluded.resolved, excluded.files) "
             "RETURNING name",
             [
-                *(kind, name, documents.text[kind, name], msgspec.json.encode(one), image, image_type),
+                *(kind, name, documents.text[kind, name], msgspec.json.encode(one)),
+                msgspec.msgpack.encode(files) if files else None,
                 "api" if (kind, name) in api else "directory",
             ],
         ).fetchone():

@@ -15,9 +15,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from service.core import evaluate, language, rulebook
-from service.core.achievement_document import image_path
 from service.core.matching import matcher
-from service.core.places import Problem
+from service.core.places import Problem, beside
 from service.core.rule import First, Rule
 from service.core.rulebook import Stored
 from service.core.strata import Strata, circles, reads_awards
@@ -88,15 +87,10 @@ def merged(connection: Driver, documents: language.Documents, overwrite: bool = 
     kept = {name: one for name, one in edited.items() if not (overwrite and name in documents.text)}
     if not kept:
         return Merged(documents, [], conflicts=conflicts)
-    named = {("achievement", one.name): one.image for one in documents.achievements if isinstance(one.image, str)}
-    named |= {("issuer", one.slug): one.image for one in documents.issuers if one.image}
-    own = [
-        Stored(*name, text, (named[name], documents.images[name].content) if name in named else None)
-        for name, text in documents.text.items()
-    ]
+    own = [Stored(*name, text, documents.files.get(name, ())) for name, text in documents.text.items()]
     written = [one for one in kept.values() if one.text]
-    images = [(image_path(rulebook.CANDIDATE, one.image[0]), one.image[1]) for one in written if one.image]
-    found, problems = rulebook.amended(own, "\n---\n".join(one.text for one in written), kept, images)
+    files = [(beside(rulebook.CANDIDATE, path), content) for one in written for path, content in one.files]
+    found, problems = rulebook.amended(own, "\n---\n".join(one.text for one in written), kept, files)
     text = {**found.text, **{name: one.text for name, one in kept.items() if one.text}}
     return Merged(dataclasses.replace(found, text=text), problems, frozenset(kept), conflicts)
 

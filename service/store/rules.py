@@ -89,6 +89,7 @@ def in_force(connection: Driver) -> Ruleset:
 
 
 decode = msgspec.json.Decoder(Rule).decode
+decode_files = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...]).decode
 
 
 def newest(connection: Driver, numbers: Sequence[int] | None = None) -> Iterable[Version]:
@@ -206,15 +207,12 @@ def any_with_needs(connection: Driver) -> bool:
 def stored(connection: Driver) -> list[Stored]:
     """The documents in force as their authors wrote them, for `service.core.rulebook`."""
     found = connection.execute(
-        "SELECT 'rule', rule.name, v.text, NULL, NULL FROM rule JOIN LATERAL (SELECT text FROM rule_version "
+        "SELECT 'rule', rule.name, v.text, NULL FROM rule JOIN LATERAL (SELECT text FROM rule_version "
         "WHERE rule = rule.id ORDER BY version DESC LIMIT 1) v ON v.text <> '' UNION ALL "
-        "SELECT kind, name, text, jsonb_path_query_first(convert_from(resolved, 'UTF8')::jsonb, "
-        "'$.image ? (@.type() == \"string\")') #>> '{}', image FROM document ORDER BY 1, 2",
+        "SELECT kind, name, text, files FROM document ORDER BY 1, 2",
         binary=True,
     )
-    return [
-        Stored(kind, name, text, (path, image) if path and image else None) for kind, name, text, path, image in found
-    ]
+    return [Stored(kind, name, text, decode_files(files) if files else ()) for kind, name, text, files in found]
 
 
 # --- counting history again -----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ KEEN = Stored(
     "achievement",
     "keen",
     "achievement: keen\nname: Keen\ndescription: D\ncriteria: C\nimage: images/keen.png\n",
-    ("images/keen.png", b"\x89PNG\r\n\x1a\nkeen"),
+    (("images/keen.png", b"\x89PNG\r\n\x1a\nkeen"),),
 )
 RULE = "rule: r\ntitle: R\nhow_to_earn: H\nstatus: live\nwhen: {verb: completed}\ngive: {badge: keen}\n"
 STORED = [WORDS, KEEN, Stored("rule", "r", RULE)]

@@ -1,5 +1,7 @@
 """Putting rules, achievements and boards in force: what becomes a new version, and what is counted again."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -184,7 +186,30 @@ def test_another_time_zone_counts_every_rule_again_by_its_newest_version(here: A
     assert (here.points("ann"), here.differences()) == (14, [])
 
 
-# --- achievements -----------------------------------------------------------------------------------------------------
+# --- what documents name ----------------------------------------------------------------------------------------------
+
+
+def test_another_profile_under_the_same_name_is_another_rule(here: AtWork, engine: Engine) -> None:
+    def apply(presence: str) -> list[str]:
+        template = {"id": "https://a.example/t", "verb": "https://a.example/v"}
+        rule = {"location": "$.result.score", "presence": presence}
+        content = json.dumps({"type": "Profile", "templates": [template | {"rules": [rule]}]}).encode()
+        named = f"{{file: p.jsonld, sha256: {hashlib.sha256(content).hexdigest()}}}"
+        text = (
+            f"vocabulary: v\nprofiles: [{named}]\n---\nrule: r\ntitle: T\nhow_to_earn: H\n"
+            "when: {template: 'https://a.example/t'}\ngive: {points: 1}\n"
+        )
+        found, problems = load([("r.yaml", text.encode()), ("p.jsonld", content)])
+        assert not problems
+        with engine.begin() as connection:
+            changed = publishing.apply(driver(connection), found, ZoneInfo("UTC"))
+            stored = {one.name: one.files for one in rules.stored(driver(connection))}
+        assert stored == {"r": (), "v": (("p.jsonld", content),)}
+        return changed
+
+    assert apply("included") == ["rule r: version 1", "vocabulary v"]
+    assert apply("included") == []
+    assert apply("excluded") == ["rule r: version 2", "vocabulary v"]
 
 
 def test_another_image_under_the_same_name_is_a_change(here: AtWork, engine: Engine) -> None:
@@ -197,7 +222,8 @@ def test_another_image_under_the_same_name_is_a_change(here: AtWork, engine: Eng
             return publishing.apply(driver(connection), found, ZoneInfo("UTC"))
 
     assert [apply(b"one"), apply(b"one"), apply(b"two")] == [["achievement a"], [], ["achievement a"]]
-    assert here.execute("SELECT image, image_type FROM document") == [(PNG + b"two", "image/png")]
+    with engine.begin() as connection:
+        assert [one.files for one in rules.stored(driver(connection))] == [(("a.png", PNG + b"two"),)]
 
 
 def test_an_achievement_that_is_missing_stays_for_those_who_hold_it(here: AtWork, engine: Engine) -> None:
