@@ -11,8 +11,9 @@ from flask import Response, abort
 
 from service.badges import baking, certificate, issuing, pictures
 from service.http.auth import bearer, requires
-from service.http.holders import addressed, readable
+from service.http.holders import addressed, own_name, readable
 from service.http.issuers import VC, Published, issuers, published, url
+from service.http.pages.reader import language
 from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import badges
@@ -58,8 +59,8 @@ def as_svg(id_: UUID) -> Response:
 @blueprint.route("/credentials/<uuid:id_>.pdf")
 @blueprint.doc(responses={"200": {"description": "A certificate to print", "content": {PDF: {}}}})
 def as_pdf(id_: UUID) -> Response:
-    """A certificate with a QR code, without the learner's name"""
-    return saved(certified(readable(id_), None), PDF, f"badge-{id_}.pdf")
+    """A certificate with a QR code; with the learner's name for the learner alone"""
+    return saved(certified(readable(id_), own_name(id_)), PDF, f"badge-{id_}.pdf")
 
 
 @blueprint.route("/api/v1/badges/<uuid:award>/certificate.pdf")
@@ -87,7 +88,7 @@ def certified(found: Credential, holder: str | None) -> bytes:
     """The certificate of a credential, with the name of its holder where whoever asks may see it."""
     check = url(f"verify/{found.id}")
     said = msgspec.json.decode(found.body)
-    return certificate.pdf(said, found.body, picture_of(found, "png"), holder, check)
+    return certificate.pdf(said, found.body, picture_of(found, "png"), holder, check, language())
 
 
 def picture_of(found: Credential, form: Literal["png", "svg"]) -> bytes:

@@ -34,6 +34,17 @@ def readable(id_: UUID) -> Credential:
     return found
 
 
+def own_name(id_: UUID) -> str | None:
+    """The name of a credential's learner, if whoever asks is that learner."""
+    _, (award, learner, _) = _held(id_)
+    own = "Authorization" in request.headers and identified().learner == learner
+    if not (own or _is_link_of(award)):
+        return None
+    with services().engine.connect() as connection:
+        found = badges.award(connection, award, datetime.now(UTC))
+    return found.learner_name if found else None
+
+
 def _held(id_: UUID) -> tuple[Credential, tuple[UUID, int, datetime | None]]:
     """The credential, and of which award it is, whose, and since when it is shared."""
     with services().engine.connect() as connection:

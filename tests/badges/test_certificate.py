@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fpdf import FPDF
 
-from service.badges import certificate, signing
+from service.badges import certificate, fonts, signing
 from tests.badges import samples
 from tests.badges.test_baking import PNG
 
@@ -25,5 +31,54 @@ def test_whatever_the_name_there_is_one_page_with_the_badge_attached(holder: str
     assert CHECK.encode() in pdf
 
 
-def test_a_character_that_the_font_does_not_have_is_left_out() -> None:
-    assert certificate._printable("Ana 🎉 Gómez\n2") == "Ana Gómez\n2"
+def font(folder: Path, name: str, characters: str) -> Path:
+    """A font with a box for each of these characters."""
+    path = folder / f"{name}.ttf"
+    pen = TTGlyphPen(None)
+    for step, point in enumerate([(0, 0), (0, 500), (500, 500), (500, 0)]):
+        (pen.lineTo if step else pen.moveTo)(point)
+    pen.closePath()
+    box = pen.glyph()
+    names = [".notdef", *(f"u{ord(one):04X}" for one in characters)]
+    made = FontBuilder(1000, isTTF=True)
+    made.setupGlyphOrder(names)
+    made.setupCharacterMap({ord(one): f"u{ord(one):04X}" for one in characters})
+    made.setupGlyf(dict.fromkeys(names, box))
+    made.setupHorizontalMetrics(dict.fromkeys(names, (600, 0)))
+    made.setupHorizontalHeader(ascent=800, descent=-200)
+    made.setupNameTable({"familyName": name, "styleName": "Regular"})
+    made.setupOS2()
+    made.setupPost()
+    made.save(path)
+    return path
+
+
+def test_letters_that_ours_do_not_have_are_taken_from_installed_fonts(tmp_path: Path) -> None:
+    kanji, thai = font(tmp_path, "Kanji", "山田"), font(tmp_path, "Thai", "ณัฐ")
+    (tmp_path / "broken.ttf").write_bytes(b"no font")
+    assert fonts.choose("山田", (tmp_path,)) == ((kanji,), frozenset())
+    assert set(fonts.choose("山ณ", (tmp_path,)).paths) == {kanji, thai}
+    assert fonts.choose("한田🎉️", (tmp_path,)) == ((kanji,), frozenset("한"))
+
+    page = FPDF()
+    page.add_font("other0", "", kanji)
+    assert certificate._printable(page, "Ana 🎉 Gómez 山\n2") == "Ana Gómez 山\n2"
+
+
+def test_a_name_that_no_font_has_is_not_printed_in_part(tmp_path: Path) -> None:
+    plain = samples.credential(achievement=replace(samples.KEEN, description="Completed five courses."))
+    body = signing.sign(plain, samples.ISSUER, samples.KEY, samples.NOW)
+
+    def pdf(holder: str | None) -> int:
+        made = certificate.pdf(json.loads(body), body, None, holder, CHECK, "de", (tmp_path,))
+        assert b"/Lang (de)" in made
+        return _lines(made)
+
+    assert pdf("Ana 山田") == pdf(None) + 1  # the sentence that says why
+    assert pdf("Ana") > pdf(None) + 1
+
+
+def _lines(pdf: bytes) -> int:
+    """How many texts there are on the page."""
+    streams = re.findall(rb"stream\n(.*?)\nendstream", pdf, re.DOTALL)
+    return max(zlib.decompress(one).count(b"BT ") for one in streams if one[:1] == b"x")

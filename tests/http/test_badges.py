@@ -455,3 +455,10 @@ def test_a_certificate_with_the_name_is_for_its_learner(
     answers = [client.get(path, headers=scoped(engine, "learner", learner=learner)) for learner in (ana, somebody)]
     assert [answer.status_code for answer in answers] == [200, 404]
     assert client.get(path).status_code == 401
+
+
+def test_the_certificate_names_its_holder_to_the_holder_alone(client: FlaskClient, link: str) -> None:
+    path = f"{accepted(client, link)}.pdf"
+    assert b"/Title <feff0041006e00610020" in client.get(f"{path}?holder={link}").data
+    assert b"/Title <feff0041006e00610020" not in client.get(path).data
+    assert b"/Title <feff0041006e00610020" not in client.get(f"{path}?holder=another").data
