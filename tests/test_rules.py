@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from service import shipped
 from service.cli import plaudit
 from service.core.language import load, read_directory
-from service.core.rule import Cap
+from service.core.rule import Cap, Kind
 from service.core.vocabulary import Section
 
 DOCUMENTS, PROBLEMS = load(read_directory(shipped.rules()))
@@ -27,13 +28,20 @@ def test_their_tests_pass_and_touch_every_clause() -> None:
     assert "0 clauses not covered" in done.output
 
 
-def test_each_rule_is_live_and_tells_people_how_to_earn() -> None:
+def test_each_rule_is_live_or_an_example_and_tells_people_how_to_earn() -> None:
     for rule in (one for one in DOCUMENTS.rules if not isinstance(one.kind, Cap)):
-        assert (rule.status, bool(rule.title), bool(rule.how_to_earn)) == ("live", True, True), rule.name
+        example = DOCUMENTS.places["rule", rule.name].path.endswith("/examples.yaml")
+        status = "draft" if example else "live"
+        assert (rule.status, bool(rule.title), bool(rule.how_to_earn)) == (status, True, True), rule.name
+
+
+def test_every_kind_of_counting_is_shown() -> None:
+    assert {type(rule.kind) for rule in DOCUMENTS.rules} == set(get_args(Kind))
 
 
 def test_every_achievement_can_be_earned_and_has_an_image_of_its_own() -> None:
-    given = {grant.badge for rule in DOCUMENTS.rules for grant in rule.give if grant.badge}
+    grants = [grant for rule in DOCUMENTS.rules for grant in rule.give]
+    given = {name for grant in grants if (name := grant.badge or grant.micro_credential)}
     assert given == {achievement.name for achievement in DOCUMENTS.achievements}
     assert len({achievement.image for achievement in DOCUMENTS.achievements}) == len(given)
 

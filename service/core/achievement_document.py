@@ -158,7 +158,9 @@ def _make_alignment(found: dict[str, Any]) -> Alignment:
     return Alignment(**found, type=SPELLED.get(kind, kind))
 
 
-ALIGNMENT_FORM = mapping("an alignment", "{name: Manage time, url: https://…}", ALIGNMENT, _make_alignment)
+ALIGNMENT_FORM = mapping(
+    "an alignment", "{name: Manage time, url: https://example.org/skills/1}", ALIGNMENT, _make_alignment
+)
 
 _SCORE = scalars.number(-1_000_000, 1_000_000, "a number", "0.8")
 LEVEL: Table = {
@@ -200,7 +202,9 @@ CREATOR: Table = {
     "name": Key(scalars.text("a name", "Acme University"), "who made it", required=True),
     "url": Key(ADDRESS, "where they are found", required=True),
 }
-CREATOR_FORM = mapping('"creator"', "{name: Acme University, url: https://…}", CREATOR, lambda found: Creator(**found))
+CREATOR_FORM = mapping(
+    '"creator"', "{name: Acme University, url: https://example.org}", CREATOR, lambda found: Creator(**found)
+)
 
 # --- micro-credentials ----------------------------------------------------------------------------------------------
 
