@@ -594,6 +594,55 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_claim_link_award"), "claim_link", ["award"], unique=False)
     op.create_table(
+        "wallet_offer",
+        sa.Column(
+            "hash",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="SHA-256 of its address's token, the pre-authorized code",
+        ),
+        sa.Column("award", sa.UUID(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False, comment="ldp_vc or jwt_vc_json"),
+        sa.Column(
+            "tx_code",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="digest of the transaction code with the token; null: none is asked for",
+        ),
+        sa.Column("wrong", sa.Integer(), server_default="0", nullable=False, comment="wrong transaction codes so far"),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "used",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when its code was exchanged for the access token",
+        ),
+        sa.Column("access", sa.LargeBinary(), nullable=True, comment="SHA-256 of the access token"),
+        sa.Column("access_expires", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "by_identifier",
+            sa.Boolean(),
+            nullable=True,
+            comment="whether the wallet was told to ask by credential identifier",
+        ),
+        sa.Column("subject", sa.Text(), nullable=True, comment="the DID of the key that the badge was bound to by it"),
+        sa.ForeignKeyConstraint(["award"], ["badge_award.id"], name=op.f("fk_wallet_offer_award")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_offer")),
+        sa.UniqueConstraint("access", name=op.f("uq_wallet_offer_access")),
+        comment="offers of claimed badges to wallets (OpenID4VCI)",
+    )
+    op.create_index(op.f("ix_wallet_offer_award"), "wallet_offer", ["award"], unique=False)
+    op.create_table(
+        "wallet_nonce",
+        sa.Column(
+            "hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of a nonce that a key proof was made with"
+        ),
+        sa.Column("used", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_wallet_nonce")),
+        comment="nonces hold once; a row lives as long as its nonce would",
+    )
+    op.create_index(op.f("ix_wallet_nonce_used"), "wallet_nonce", ["used"], unique=False)
+    op.create_table(
         "credential",
         sa.Column("id", sa.UUID(), nullable=False),
         sa.Column("award", sa.UUID(), nullable=False),
@@ -781,6 +830,10 @@ def downgrade() -> None:
     op.drop_index("ix_credential_key", table_name="credential")
     op.drop_index(op.f("ix_credential_award"), table_name="credential")
     op.drop_table("credential")
+    op.drop_index(op.f("ix_wallet_nonce_used"), table_name="wallet_nonce")
+    op.drop_table("wallet_nonce")
+    op.drop_index(op.f("ix_wallet_offer_award"), table_name="wallet_offer")
+    op.drop_table("wallet_offer")
     op.drop_index(op.f("ix_claim_link_award"), table_name="claim_link")
     op.drop_table("claim_link")
     op.drop_index("ix_void_voider", table_name="void")

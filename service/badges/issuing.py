@@ -25,11 +25,15 @@ from service.store.badges import Award, Link
 from service.store.credentials import Credential, Purpose
 from service.store.engine import driver
 
+SUPERSEDED = "superseded by the same badge in its holder’s wallet"
+
 
 class Refused(Exception):
     """A claim that cannot be: `why` for programs, the message for people."""
 
-    def __init__(self, why: Literal["unknown", "used", "expired", "withdrawn", "incomplete"], message: str) -> None:
+    def __init__(
+        self, why: Literal["unknown", "used", "expired", "withdrawn", "incomplete", "unfit"], message: str
+    ) -> None:
         super().__init__(message)
         self.why = why
 
@@ -86,13 +90,23 @@ def decline(connection: Connection, token: str, now: datetime) -> None:
     awards.decide(connection, token, award.id, "declined", now)
 
 
-def issue(connection: Connection, offered: Sequence[Award], issuers: Issuers, secret: str, now: datetime) -> list[UUID]:
-    """Sign a credential for each of these awards, which nobody else decides about meanwhile: their ids, in order."""
+def issue(
+    connection: Connection,
+    offered: Sequence[Award],
+    issuers: Issuers,
+    secret: str,
+    now: datetime,
+    subject: str | None = None,
+) -> list[UUID]:
+    """Sign a credential for each of these awards, which nobody else decides about meanwhile: their ids, in order.
+
+    subject: the DID of the wallet's key that a single one is bound to; else each learner has a new id in each of them.
+    """
     issued: dict[UUID, UUID] = {}
     for award in offered:
         _take_beneath(connection, award, issuers, secret, now)
     for (slug, purpose), alike in sorted(_alike(offered, issuers).items()):
-        issued |= _issue_alike(connection, alike, issuers.of(slug), secret, now, purpose)
+        issued |= _issue_alike(connection, alike, issuers.of(slug), secret, now, purpose, subject)
     return [issued[award.id] for award in offered]
 
 
@@ -105,7 +119,13 @@ def _alike(offered: Sequence[Award], issuers: Issuers) -> dict[tuple[str, Purpos
 
 
 def _issue_alike(
-    connection: Connection, offered: Sequence[Award], issuer: Issuer, secret: str, now: datetime, purpose: Purpose
+    connection: Connection,
+    offered: Sequence[Award],
+    issuer: Issuer,
+    secret: str,
+    now: datetime,
+    purpose: Purpose,
+    subject: str | None,
 ) -> dict[UUID, UUID]:
     key = keyring.current_key(connection, issuer.slug, secret, now)
     number, indexes = lists.places(connection, issuer, secret, now, purpose, len(offered))
@@ -115,7 +135,7 @@ def _issue_alike(
     for award, index in zip(offered, indexes, strict=True):
         said = documents.Award(
             id=uuid4(),
-            subject=f"urn:uuid:{uuid4()}",
+            subject=subject or f"urn:uuid:{uuid4()}",
             achievement=told(award),
             recipients=_recipients(known.get(award.learner, [])),
             earned=award.happened,
@@ -167,15 +187,55 @@ def _stands_on(connection: Connection, award: Award, issuer: Issuer, now: dateti
     )
 
 
-def reissue(connection: Connection, award: Award, issuers: Issuers, secret: str, now: datetime, because: str) -> UUID:
+def hindrance(connection: Connection, award: Award) -> str | None:
+    """Why an award's credential cannot be signed anew, in a sentence; None: it holds."""
+    found = store.find_credential(connection, award.credential) if award.credential else None
+    if found is None:
+        return "This badge has not been taken."
+    if award.state == "expired":
+        return "The time for which this badge was valid is over."
+    if award.state != "claimed" or found.revoked or not award.standing:
+        return "What this badge was awarded for has been withdrawn."
+    return "This badge is suspended at the moment." if found.suspended else None
+
+
+def reissue(
+    connection: Connection,
+    award: Award,
+    issuers: Issuers,
+    secret: str,
+    now: datetime,
+    because: str,
+    subject: str | None = None,
+) -> UUID:
     """Sign the credential of a claimed award anew, with what is known of its learner now: the id of the new one.
 
-    The old one is revoked and says by which it was replaced.
+    The old one is revoked and says by which it was replaced. subject: the DID of the wallet's key that the new one is
+    bound to; else it stays bound to the key that the old one was bound to, if it was.
     """
-    (new,) = issue(connection, [award], issuers, secret, now)
+    (new,) = issue(connection, [award], issuers, secret, now, subject or wallet_key(connection, award))
     if award.credential:
         store.replace(connection, award.credential, new, because, now)
     return new
+
+
+def bind(
+    connection: Connection, award: Award, subject: str, issuers: Issuers, secret: str, now: datetime
+) -> Credential | None:
+    """The credential of a claimed award, bound to the key of a wallet, by its DID: the one that there is, or a new one.
+
+    A new one supersedes the one before it, be that bound to another key or to none.
+    """
+    if wallet_key(connection, award) == subject and award.credential:
+        return store.find_credential(connection, award.credential)
+    return store.find_credential(connection, reissue(connection, award, issuers, secret, now, SUPERSEDED, subject))
+
+
+def wallet_key(connection: Connection, award: Award) -> str | None:
+    """The DID of the wallet's key that an award's credential is bound to, if it is bound to one."""
+    found = store.find_credential(connection, award.credential) if award.credential else None
+    subject = str(msgspec.json.decode(found.body)["credentialSubject"]["id"]) if found else ""
+    return subject if subject.startswith("did:") else None
 
 
 def as_jws(connection: Connection, found: Credential, issuer: Issuer, secret: str, now: datetime) -> str:

@@ -112,7 +112,7 @@ def make_claim_link(award: UUID) -> dict[str, Any]:
     """Make a single-use link to claim a badge"""
     now = datetime.now(UTC)
     with services().engine.begin() as connection:
-        found = _own(store.award(connection, award, now), award)
+        found = own_award(store.award(connection, award, now), award)
         if found.credential and found.state != "revoked":
             raise Problem(409, "This badge has already been taken.", credential=credential_url(found))
         if found.state in ("revoked", "expired") or not found.standing:
@@ -129,7 +129,7 @@ def send_claim_link(award: UUID) -> dict[str, str]:
     here, now = services(), datetime.now(UTC)
     try:
         with here.engine.begin() as connection:
-            found = _own(store.award(connection, award, now), award)
+            found = own_award(store.award(connection, award, now), award)
             if found.state in ("revoked", "expired") or not (found.standing or found.credential):
                 raise Problem(409, "This badge cannot be taken any more.", state=found.state)
             return {"sent_to": telling.send_again(connection, here.settings, found, now)}
@@ -153,11 +153,11 @@ def put_sharing(wanted: Mapping[str, bool], award: UUID) -> dict[str, Any]:
     """
     now = datetime.now(UTC)
     with services().engine.begin() as connection:
-        found = _own(store.award(connection, award, now), award)
+        found = own_award(store.award(connection, award, now), award)
         if found.credential is None:
             raise Problem(409, "This badge has not been taken, so there is nothing to share.")
         offers.share(connection, [award, *offers.stands_on(connection, award)], now if wanted["shared"] else None)
-        return badge_told(_own(store.award(connection, award, now), award))
+        return badge_told(own_award(store.award(connection, award, now), award))
 
 
 @blueprint.route("/badges/<uuid:award>/revoke", methods=["POST"])
@@ -171,7 +171,7 @@ def revoke(why: Mapping[str, str], award: UUID) -> dict[str, Any]:
         if not credentials.revoke(connection, award, why["because"], now):
             raise Problem(409, "This award has no credential that could be withdrawn.")
         lists.sign_dirty(connection, issuers(connection), here.settings.secret_key, now)
-        return badge_told(_own(store.award(connection, award, now), award))
+        return badge_told(own_award(store.award(connection, award, now), award))
 
 
 def credential_url(award: Award) -> str | None:
@@ -192,7 +192,7 @@ def badge_told(award: Award) -> dict[str, Any]:
     }
 
 
-def _own(found: Award | None, id_: UUID) -> Award:
+def own_award(found: Award | None, id_: UUID) -> Award:
     """The award if there is one that this token may claim; a learner's token knows of its own only."""
     who = bearer()
     if found is None or not (who.admin or who.learner == found.learner):

@@ -26,7 +26,9 @@ from service.http.pages.reader import say
 from service.http.pages.telling import achievement_words, standing
 from service.http.resources import in_words
 from service.http.services import services
+from service.http.wallet_offers import shown, wallets_can_come
 from service.store.badges import Award, Link
+from service.store.wallets import Format
 
 blueprint = Blueprint("claim_pages", __name__, url_prefix="/claim")
 
@@ -36,6 +38,7 @@ TITLES = {
     "expired": "This link has expired",
     "withdrawn": "This badge is not there any more",
     "incomplete": "This micro-credential cannot be issued yet",
+    "unfit": "It cannot be put into a wallet now",
 }
 FILES = (
     ("json", "JSON", "Open Badge 3.0, for backpacks and verifiers"),
@@ -44,6 +47,7 @@ FILES = (
     ("svg", "SVG", "drawing with the badge inside it"),
     ("pdf", "PDF", "certificate to print"),
 )
+INTO_WALLETS: dict[str, Format] = {"wallet": "ldp_vc", "wallet-jwt": "jwt_vc_json"}
 
 
 @blueprint.get("/<token>")
@@ -67,6 +71,8 @@ def post(token: str) -> WerkzeugResponse:
             decide(token, "accept" if wanted == "accept" else "decline")
         elif wanted in ("share", "hide"):
             share(token, wanted == "share")
+        elif wanted in INTO_WALLETS:
+            return _wallet(token, INTO_WALLETS[wanted])
         elif wanted == "send":
             return _sent(token)
     except Refused as refused:
@@ -93,12 +99,15 @@ def _open(link: Link, award: Award) -> Response:
         visible=visible(award),
         stands_on=standing(award),
         link_expires=link.expires,
+        wallets=wallets_can_come(),
     )
 
 
 def _held(token: str, link: Link, award: Award) -> Response:
     path = f"../credentials/{award.credential}"
     key = urlencode({"holder": token})
+    with services().engine.connect() as connection:
+        in_wallet = issuing.wallet_key(connection, award) is not None
     return page(
         "held.html",
         issuer=awarding(award).name,
@@ -111,6 +120,23 @@ def _held(token: str, link: Link, award: Award) -> Response:
         linkedin=linkedin(award),
         files=[{"href": f"{path}.{end}?{key}", "name": name, "what": say(what)} for end, name, what in FILES],
         link_expires=link.expires,
+        wallets=wallets_can_come() and award.state == "claimed",
+        in_wallet=in_wallet,
+    )
+
+
+def _wallet(token: str, format_: Format) -> Response:
+    """An offer to a wallet, as a link and as a QR code; a badge that was not taken yet is taken by it."""
+    _, award = open_claim(token)
+    if award.credential is None:
+        decide(token, "accept")
+    return page(
+        "wallet.html",
+        issuer=awarding(award).name,
+        image=image_path(picture_of(award)),
+        name=in_words(award.achievement.title),
+        offer=shown(award.id, format_, "code" in request.form),
+        back=quote(token, safe=""),
     )
 
 

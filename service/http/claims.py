@@ -23,7 +23,7 @@ from service.store.badges import Award, Link
 
 blueprint = Blueprint("claims", __name__, url_prefix="/api/v1/claims", description="Links to claim badges")
 
-STATUS = {"unknown": 404, "used": 409, "expired": 410, "withdrawn": 410, "incomplete": 409}
+STATUS = {"unknown": 404, "used": 409, "expired": 410, "withdrawn": 410, "incomplete": 409, "unfit": 409}
 
 
 class About(Schema):

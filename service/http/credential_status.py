@@ -116,8 +116,8 @@ def reissue(why: Mapping[str, str], award: UUID) -> dict[str, Any]:
     here, now = services(), datetime.now(UTC)
     with here.engine.begin() as connection:
         found = _taken(connection, award, now)
-        if not found.standing or found.state != "claimed":
-            raise Problem(409, "Only a badge that holds can be issued anew.", state=found.state)
+        if hindrance := issuing.hindrance(connection, found):
+            raise Problem(409, f"Only a badge that holds can be issued anew. {hindrance}", state=found.state)
         issuing.reissue(connection, found, issuers(connection), here.settings.secret_key, now, why["because"])
         return _signed(connection, award, now)
 

@@ -28,6 +28,7 @@ Errors are problem documents (RFC 9457). Lists are pages with RFC 8288 `Link` he
 SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of scope read, admin or learner"},
     "source": {"type": "http", "scheme": "basic", "description": "User name and password of a source"},
+    "wallet": {"type": "http", "scheme": "bearer", "description": "An access token of /wallet/token"},
     "sourceToken": {"type": "http", "scheme": "bearer", "description": "The password of a source as a bearer token"},
 }
 

@@ -77,6 +77,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Writes what the view returns by `schema`; a ready response passes as it is."""
         return super().response(status, schema, **options)  # type: ignore[no-any-return]
 
+    def alt_response(self, status: int, *, schema: type[Schema], description: str) -> Callable[[View], View]:
+        """Adds another answer of the view below to the OpenAPI document."""
+        return super().alt_response(status, schema=schema, description=description)  # type: ignore[no-any-return]
+
     @staticmethod
     def doc(**manual: Any) -> Callable[[View], View]:
         """Adds to what the OpenAPI document says of the view below."""

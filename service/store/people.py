@@ -193,18 +193,19 @@ def claimed(connection: Driver, learners: Iterable[int]) -> list[UUID]:
 
 
 def forget_credentials(connection: Driver, learners: Iterable[int]) -> None:
-    """Empties what was signed for these learners, which is served no more, and takes back links to claim."""
+    """Empties what was signed for these learners, which is served no more; takes back links and offers to wallets."""
     own = sorted(learners)
     connection.execute(
         "UPDATE credential SET body = '', jws = NULL, jws_key = NULL FROM badge_award a "
         "WHERE a.id = credential.award AND (a.home = ANY(%b) OR a.learner = ANY(%b))",
         [own, own],
     )
-    connection.execute(
-        "DELETE FROM claim_link USING badge_award a "
-        "WHERE a.id = claim_link.award AND (a.home = ANY(%b) OR a.learner = ANY(%b))",
-        [own, own],
-    )
+    for links in ("claim_link", "wallet_offer"):
+        connection.execute(
+            f"DELETE FROM {links} USING badge_award a "  # noqa: S608 - ours
+            f"WHERE a.id = {links}.award AND (a.home = ANY(%b) OR a.learner = ANY(%b))",
+            [own, own],
+        )
 
 
 # --- badges ---------------------------------------------------------------------------------------------------------

@@ -556,6 +556,31 @@ claim_link = Table(
     moment("sent", comment="when it was sent by e-mail; null: it was handed to a front end"),
 )
 
+wallet_offer = Table(
+    "wallet_offer",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of its address's token, the pre-authorized code"),
+    Column("award", UUID(as_uuid=True), ForeignKey("badge_award.id"), nullable=False, index=True),
+    Column("format", Text, nullable=False, comment="ldp_vc or jwt_vc_json"),
+    Column("tx_code", LargeBinary, comment="digest of the transaction code with the token; null: none is asked for"),
+    Column("wrong", Integer, nullable=False, server_default="0", comment="wrong transaction codes so far"),
+    moment("expires", nullable=False),
+    moment("used", comment="when its code was exchanged for the access token"),
+    Column("access", LargeBinary, unique=True, comment="SHA-256 of the access token"),
+    moment("access_expires"),
+    Column("by_identifier", Boolean, comment="whether the wallet was told to ask by credential identifier"),
+    Column("subject", Text, comment="the DID of the key that the badge was bound to by it"),
+    comment="offers of claimed badges to wallets (OpenID4VCI)",
+)
+
+wallet_nonce = Table(
+    "wallet_nonce",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of a nonce that a key proof was made with"),
+    moment("used", nullable=False, index=True),
+    comment="nonces hold once; a row lives as long as its nonce would",
+)
+
 status_list = Table(
     "status_list",
     metadata,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,12 @@ def jwt_verdicts(token: str, did: Mapping[str, Any], documents: Mapping[str, Any
         "jose": _node("verify-jwt.mjs", {"token": token, "did": did})["why"],
         "openbadgeslib": openbadgeslib_jwt(token, did, documents),
     }
+
+
+def taken_by_wallet(offers: Sequence[Mapping[str, Any]], origins: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What a wallet library (npm `@openid4vc/openid4vci`) got for each of these offers; see `wallet.mjs`."""
+    found: list[dict[str, Any]] = _node("wallet.mjs", {"offers": offers, "origins": origins})
+    return found
 
 
 def openbadgeslib_jwt(token: str, did: Mapping[str, Any], documents: Mapping[str, Any]) -> str:
@@ -73,18 +79,17 @@ def _javascript(
     return {name: "" if one["valid"] else one["why"] or "refused" for name, one in given}
 
 
-def _node(script: str, question: Mapping[str, Any]) -> dict[str, Any]:
+def _node(script: str, question: Mapping[str, Any]) -> Any:
     if not (JAVASCRIPT / "node_modules").exists():
         subprocess.run(["npm", "ci", "--silent", "--no-audit", "--no-fund"], cwd=JAVASCRIPT, check=True)
     return _asked(["node", str(JAVASCRIPT / script)], question)
 
 
-def _asked(command: list[str], question: Mapping[str, Any]) -> dict[str, Any]:
+def _asked(command: list[str], question: Mapping[str, Any]) -> Any:
     answer = subprocess.run(
         command, input=json.dumps(question), capture_output=True, text=True, check=True, timeout=120
     )
-    told: dict[str, Any] = json.loads(answer.stdout)
-    return told
+    return json.loads(answer.stdout)
 
 
 def _openbadgeslib(credential: Mapping[str, Any], documents: Mapping[str, Any], origins: Mapping[str, str]) -> str:
