@@ -29,6 +29,7 @@ from service.settings import settings
 from service.store import history, identity, inbox, ledger, matches, races, rules, swaps
 from service.store.engine import Driver, driver, snapshot
 from service.store.engine import engine as connected
+from service.trials import Trial, running
 from service.world import Counting, People, World, parts, world
 
 RESTING_DAYS = 30
@@ -79,7 +80,7 @@ class Unused(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True):
-    """How all rules are doing. unused: the most frequent of `kinds` kinds of statements."""
+    """How all rules are doing. unused: the most frequent of `kinds` kinds of statements. trials: those on trial."""
 
     made: datetime
     seconds: float
@@ -88,6 +89,7 @@ class Health(Struct, frozen=True):
     rules: list[RuleHealth]
     unused: list[Unused]
     kinds: int
+    trials: list[Trial] = []
 
 
 def measured(engine: Engine, now: datetime, progress: Progress = lambda _: None) -> Health:
@@ -98,12 +100,13 @@ def measured(engine: Engine, now: datetime, progress: Progress = lambda _: None)
         counts = _Counts(world(beneath), beneath)
         counts.read(progress)
         found = [counts.of_rule(one, now) for one in counts.in_force]
+        trials = running(beneath, counts.here, counts.people)
         pending = inbox.size(beneath)
     kinds = sorted(counts.unused.items(), key=lambda item: -item[1])
     unused = [Unused(*kind, number, counts.latest[kind]) for kind, number in kinds[:SHOWN]]
     seconds = time.monotonic() - began
     ordered = sorted(found, key=lambda one: one.rule)
-    return Health(now, seconds, counts.statements, pending, ordered, unused, len(kinds))
+    return Health(now, seconds, counts.statements, pending, ordered, unused, len(kinds), trials)
 
 
 class _Counts:

@@ -346,6 +346,19 @@ def health_(days: int, as_json: bool) -> None:
     raise SystemExit(0 if health(days, as_json) else 1)
 
 
+@command.command("trials")
+@_json
+def trials_(as_json: bool) -> None:
+    """Say what rules on trial would have given, to whom and since when. They pay nothing.
+
+    Counted from all of history here and now. Caps across rules are left aside: `plaudit rules preview` says what would
+    become of totals and boards.
+    """
+    from service.commands.trials import trials
+
+    trials(as_json)
+
+
 # --- explain ------------------------------------------------------------------------------------------------------
 
 

@@ -149,7 +149,7 @@ def _rule_name(reading: Reading, node: Node, name: str) -> str | None:
     return None
 
 
-RESERVED = ("audit", "check", "health", "schema")
+RESERVED = ("audit", "check", "health", "schema", "trials")
 """What stands under `/api/v1/rules/` beside the rules."""
 _RULE_SLUG = scalars.slug("share-an-article")
 _RULE_NAME: Form[str] = Form(_RULE_SLUG.words, _RULE_SLUG.example, _RULE_SLUG.schema, _rule_name)

@@ -14,7 +14,7 @@ from service.http.auth import requires
 from service.http.problems import Problem
 from service.http.resources import Blueprint, in_words
 from service.http.services import services
-from service.rule_health import RESTING_DAYS
+from service.rule_health import RESTING_DAYS, Health
 
 blueprint = Blueprint("rule-health", __name__, url_prefix="/api/v1/rules/health", description="How rules are doing")
 
@@ -67,6 +67,14 @@ class Patience(Schema):
     resting_days = fields.Integer(load_default=RESTING_DAYS, validate=validate.Range(1, 3660))
 
 
+def kept() -> Health:
+    """The last count; 503 where there is none yet."""
+    found = rule_health.kept(services().redis)
+    if found is None:
+        raise Problem(503, "No worker has counted this yet; ask again in a moment.", headers={"Retry-After": "5"})
+    return found
+
+
 @blueprint.route("")
 @requires("read")
 @blueprint.arguments(Patience, location="query")
@@ -76,9 +84,7 @@ def get(patience: Mapping[str, int]) -> dict[str, Any]:
 
     A worker counts it again every ten minutes, on long histories less often; `made` says when.
     """
-    found = rule_health.kept(services().redis)
-    if found is None:
-        raise Problem(503, "No worker has counted this yet; ask again in a moment.", headers={"Retry-After": "5"})
+    found = kept()
     now = datetime.now(UTC)
     told = [
         {

@@ -28,3 +28,19 @@ def test_it_tells_what_gives_what_rests_and_what_nobody_looks_at(engine: Engine,
     patient = CliRunner().invoke(plaudit, ["rules", "health", "--days", "3660", "--json"], env=environ)
     assert [one["rests"] for one in json.loads(patient.output)["rules"]] == [False, False]
     assert patient.exit_code == 0
+
+
+def test_it_tells_what_rules_on_trial_would_have_given(engine: Engine, environ: dict[str, str]) -> None:
+    here = AtWork(engine)
+    assert CliRunner().invoke(plaudit, ["rules", "trials"], env=environ).output == "No rule is on trial.\n"
+    here.apply("{status: trial}", "{rule: idle, status: trial, when: {verb: shared}}")
+    here.take(said(1), said(2, "2026-01-03"), said(3, who="bob"))
+    result = CliRunner().invoke(plaudit, ["rules", "trials"], env=environ)
+    assert result.output.splitlines() == [
+        "idle, version 1: would have given nothing, since the first statement.",
+        "r, version 1: would have given 30 points in 3 awards to 2 learners, since the first statement.",
+        f"    20 points to Ann ({here.learner('ann')}), from 2026-01-01 to 2026-01-03",
+        f"    10 points to Bob ({here.learner('bob')}), on 2026-01-01",
+    ]
+    told = json.loads(CliRunner().invoke(plaudit, ["rules", "trials", "--json"], env=environ).output)
+    assert [one["amounts"] for one in told["trials"]] == [{}, {"points": 30}]

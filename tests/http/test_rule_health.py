@@ -11,7 +11,7 @@ from tests.at_work import AtWork
 from tests.http.conftest import Caller
 from tests.written import SHARED, said
 
-PATH = "/api/v1/rules/health"
+PATH, TRIALS = "/api/v1/rules/health", "/api/v1/rules/trials"
 
 
 @pytest.fixture
@@ -51,3 +51,19 @@ def test_before_it_was_counted_it_is_said_to_come(reader: Caller, anybody: Calle
     assert "plaudit_rule_awards" not in anybody("/metrics").text
     assert reader(f"{PATH}?resting_days=0").get_json()["errors"][0]["path"] == "?resting_days"
     assert anybody(PATH).status_code == 401
+
+
+def test_front_ends_read_what_rules_on_trial_would_have_given(reader: Caller, engine: Engine, redis: Redis) -> None:
+    assert reader(TRIALS).status_code == 503
+    here = AtWork(engine)
+    here.apply("{status: trial, title: {en: Learn, de: Lernen}}")
+    here.take(said(1), said(2, "2026-01-03"), said(3, who="bob"))
+    rule_health.keep(redis, rule_health.measured(engine, datetime.now(UTC)))
+    found = reader(TRIALS, headers={"Accept-Language": "de"}).get_json()
+    (trial,) = found["trials"]
+    assert (trial["rule"], trial["title"], trial["since"]) == ("r", "Lernen", None)
+    assert (trial["awards"], trial["learners"], trial["amounts"]) == (3, 2, {"points": 30})
+    first = trial["recipients"][0]
+    assert first["learner"] == {"id": str(here.learner("ann")), "name": "Ann"}
+    assert (first["awards"], first["last"]) == (2, "2026-01-03T12:00:00+00:00")
+    assert found["statements"] == 3
