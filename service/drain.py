@@ -16,12 +16,10 @@ from service.store import identity, inbox, people, rules
 from service.store.engine import Driver, driver
 from service.store.identity import FIRST, Name, Person
 from service.store.inbox import Claimed
-from service.world import Known, Part, People, World, candidates, found, parts, world
+from service.world import MOST_REMEMBERED, Known, Part, People, World, candidates, found, parts, world
 
 BATCH = 2000
 """Statements evaluated in one transaction, at most."""
-MOST_REMEMBERED = 200_000
-"""Identifier keys that a process remembers."""
 
 
 class Drained(NamedTuple):

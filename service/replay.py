@@ -10,6 +10,7 @@ it came, and a crash only means to go on.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,19 +21,24 @@ from sqlalchemy import Connection, Engine
 
 from service.core.language import load, read_directory
 from service.core.rule import Rule
+from service.core.statement import Fact
 from service.core.windows import WINDOWS
 from service.errors import Refusal
 from service.recount import Changed, Recount, lock
-from service.store import audit, history, identity, matches, publishing, rules
+from service.store import audit, history, identity, matches, people, publishing, rules
 from service.store.engine import Driver, driver
 from service.store.matches import Group
 from service.store.rules import Pending
-from service.world import Judge, People, World, candidates, found, parts, world
+from service.world import MOST_REMEMBERED, Judge, Known, People, World, candidates, found, parts, world
 
 CHUNK = 2000
 """Statements matched in one transaction."""
 LEARNERS = 500
-"""Learners folded in one transaction, which keeps them locked."""
+"""Learners folded in one transaction, which keeps them locked; where more than a few rules are counted, fewer."""
+FEW = 10
+"""Rules of each of which it is asked who has anything by it; of more, everybody is looked at."""
+SAVED_SECONDS = 1.0
+"""How often it is remembered how far counting again has come. What is done twice for it is the same."""
 LOCK = 7_351_002
 """Number of the advisory lock: one process counts again at a time."""
 
@@ -128,11 +134,7 @@ def _next_step(engine: Engine, here: World, pending: Sequence[Pending], show: Sh
         _match_history(engine, here, together, progress)
         _enter(engine, here, together, "folding")
     else:
-        derived = [one for one in pending if here.counting[one.number].derived]
-        for number in sorted({one.number for one in pending} - {one.number for one in derived}):
-            _fold_everybody(engine, here, [one for one in pending if one.number == number], show)
-        if derived:
-            _fold_everybody(engine, here, derived, show)
+        _fold_everybody(engine, here, pending, show)
         changed = _finish(engine, here, pending)
         if changed.scores:
             show(changed)
@@ -186,12 +188,12 @@ def _copy_matches(engine: Engine, here: World, version: Pending) -> None:
             identity.lock(beneath, learners)
             matches.copy(beneath, own.number, own.making, own.remaking, version.remade_from, learners)
             after = learners[-1]
-            rules.folded(beneath, version, after)
+            rules.folded(beneath, [version], after)
 
 
 def _match_history(engine: Engine, here: World, versions: Sequence[Pending], progress: Progress) -> None:
     """Writes the matches of these versions for every statement that has been evaluated, from where it was left."""
-    after, read = versions[0].matched_to, versions[0].read
+    after, read, saved = versions[0].matched_to, versions[0].read, time.monotonic()
     begins = [one.remade_from for one in versions]
     since = None if None in begins else min(begin for begin in begins if begin is not None)
     here.ask([Judge(_judge(here, one).version._replace(making=None)) for one in versions])
@@ -199,39 +201,91 @@ def _match_history(engine: Engine, here: World, versions: Sequence[Pending], pro
         with _in_force(engine, here) as connection:
             beneath = driver(connection)
             chunk = history.after(beneath, after, CHUNK, since)
-            if not chunk:
-                return
-            met = parts(claimed.fact for claimed in chunk)
-            here.known.learners = identity.known(beneath, [part.key for part in met])
-            new = list(candidates(here, (claimed.fact for claimed in chunk)))
-            locked = identity.lock(beneath, {candidate.learner for candidate in new})
-            voided = history.voided(beneath, [candidate.fact.id for candidate in new])
-            standing = [candidate for candidate in new if candidate.fact.id not in voided]
-            matches.add(beneath, found(standing, People(here, locked)))
-            after, read = chunk[-1].fact.id, read + len(chunk)
-            rules.matched(beneath, versions, after, read)
+            _match_chunk(beneath, here, [one.fact for one in chunk if not one.voided])
+            over = len(chunk) < CHUNK
+            if chunk:
+                after, read = chunk[-1].fact.id, read + len(chunk)
+            if after and (over or time.monotonic() > saved + SAVED_SECONDS):
+                rules.matched(beneath, versions, after, read)
+                saved = time.monotonic()
         progress(read)
+        if over:
+            return
+
+
+def _match_chunk(connection: Driver, here: World, facts: Sequence[Fact]) -> None:
+    """Writes the matches of these statements, but of those that are voided by the time that their learners are ours."""
+    of_people = people.generation(connection)
+    if here.known.generation != of_people or len(here.known.learners) > MOST_REMEMBERED:
+        here.known = Known(of_people)
+    known = here.known.learners
+    if strangers := {part.key for part in parts(facts)} - known.keys():
+        known.update(identity.known(connection, list(strangers)))
+    new = list(candidates(here, facts))
+    locked = identity.lock(connection, {candidate.learner for candidate in new})
+    voided = history.voided(connection, [candidate.fact.id for candidate in new])
+    standing = [candidate for candidate in new if candidate.fact.id not in voided]
+    matches.add(connection, found(standing, People(here, locked)))
 
 
 def _fold_everybody(engine: Engine, here: World, versions: Sequence[Pending], show: Show) -> None:
-    """Folds everybody whom these versions of a rule concern, from where it was left; of rules that read awards all."""
-    numbers, after = sorted({one.number for one in versions}), min(one.folded_to or 0 for one in versions)
-    counting, begins = here.counting[numbers[0]], [one.remade_from for one in versions]
-    subset = None not in begins and not counting.remembers
-    since = min(begin for begin in begins if begin is not None) if subset else None
+    """Folds everybody whom these versions concern, from where it was left; of rules that read awards all.
+
+    So many learners at once, with all of these rules: whoever has matches of many rules is locked, and has their
+    scores written, once.
+    """
+    concern, after, saved = _Concern(here, versions), min(one.folded_to or 0 for one in versions), time.monotonic()
     while True:
         with _in_force(engine, here) as connection:
-            if counting.derived:
-                learners = history.learners(driver(connection), after, LEARNERS)
-            else:
-                learners = history.learners_of_rule(driver(connection), numbers[0], after, LEARNERS, since)
+            beneath = driver(connection)
+            learners = concern.learners(beneath, after)
             if not learners:
                 return
-            changed = _fold(connection, here, [(number, learner) for number in numbers for learner in learners])
+            changed = _fold(connection, here, concern.groups(beneath, after, learners))
             after = learners[-1]
-            for one in versions:
-                rules.folded(driver(connection), one, after)
+            if time.monotonic() > saved + SAVED_SECONDS:
+                rules.folded(beneath, versions, after)
+                saved = time.monotonic()
         show(changed)
+
+
+class _Concern:
+    """Whom versions of rules concern that are in force since history is being counted again by them.
+
+    A rule that remembers nothing, and of which only a part of history was read, concerns whoever has something of then.
+    """
+
+    def __init__(self, here: World, versions: Sequence[Pending]) -> None:
+        of_rule: dict[int, list[datetime | None]] = {}
+        for one in versions:
+            of_rule.setdefault(one.number, []).append(one.remade_from)
+        self.derived = [number for number in of_rule if here.counting[number].derived]
+        self.since: dict[datetime | None, list[int]] = {}
+        for number in of_rule.keys() - set(self.derived):
+            begins = [begin for begin in of_rule[number] if begin is not None]
+            whole = here.counting[number].remembers or len(begins) < len(of_rule[number])
+            self.since.setdefault(None if whole else min(begins), []).append(number)
+        self.few = not self.derived and len(of_rule) <= FEW
+        self.at_once = LEARNERS if self.few else max(1, LEARNERS // FEW)
+
+    def learners(self, connection: Driver, after: int) -> list[int]:
+        """The next learners who may be concerned, in the order of their ids."""
+        if not self.few:
+            return history.learners(connection, after, self.at_once)
+        found = {
+            learner
+            for since, numbers in self.since.items()
+            for number in numbers
+            for learner in history.learners_of_rule(connection, number, after, self.at_once, since)
+        }
+        return sorted(found)[: self.at_once]
+
+    def groups(self, connection: Driver, after: int, learners: Sequence[int]) -> list[Group]:
+        """The groups of these learners, who come next after one, that are to be folded."""
+        found = [(number, learner) for number in self.derived for learner in learners]
+        for since, numbers in self.since.items():
+            found += history.groups(connection, numbers, after, learners[-1], since)
+        return sorted(found)
 
 
 def _fold(connection: Connection, here: World, groups: Sequence[Group]) -> Changed:

@@ -26,6 +26,9 @@ from service.store.matches import Found
 from service.store.purses import Ready
 from service.store.rules import Ruleset, Version
 
+MOST_REMEMBERED = 200_000
+"""Identifier keys that a process remembers."""
+
 
 class Judge:
     """One version of a rule at work: it makes matches of all history, and gives for those in its life."""

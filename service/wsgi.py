@@ -1,6 +1,5 @@
 """The HTTP process: granian in front of the application, ended when the process that supervises it is gone."""
 
-import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from multiprocessing import parent_process
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from service import garbage
 from service.children import die_with_parent
 from service.logs import configure
 from service.settings import settings
@@ -58,9 +58,7 @@ def _when_told_to_stop(call: Callable[[], None]) -> None:
 def settle() -> None:
     """Log as all processes do, and tell the garbage collector that what is there will stay, and to look less often."""
     configure()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(250_000, 25, 25)
+    garbage.settle()
 
 
 def main() -> None:

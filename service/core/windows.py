@@ -82,8 +82,9 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+@lru_cache(maxsize=512)
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
-    """The day on which `moment` (aware) falls in `zone`."""
+    """The day on which `moment` (aware) falls in `zone`. One moment is asked about for each limit and each board."""
     return _local(moment, zone).date()
 
 

@@ -21,6 +21,7 @@ from service.store import ledger, matches
 from service.store.engine import Driver
 from service.store.matches import Group
 from service.store.rules import Ruleset
+from service.store.share import Share
 from service.world import Counting, People
 
 ASIDE = """
@@ -35,8 +36,10 @@ MOST_WAITING = 10_000
 class Readers:
     """The rules that read awards, as they would be."""
 
-    def __init__(self, connection: Driver, ruleset: Ruleset, changes: Sequence[Change], people: People) -> None:
-        self.connection, self.people = connection, people
+    def __init__(
+        self, connection: Driver, ruleset: Ruleset, changes: Sequence[Change], people: People, share: Share
+    ) -> None:
+        self.connection, self.people, self.share = connection, people, share
         self.changes = {change.number: change for change in changes}
         versions = {version.number: version for version in ruleset.versions}
         versions |= {change.number: change.after for change in changes if change.after}
@@ -92,9 +95,10 @@ class Readers:
     def _everybody(self) -> Iterator[int]:
         """All who have anything, or a match of a rule that reads awards."""
         cursor = self.connection.execute(
-            "SELECT learner FROM entry UNION SELECT learner FROM aside UNION "
-            "SELECT learner FROM match WHERE rule = ANY(%b) UNION SELECT learner FROM fresh WHERE rule = ANY(%b)",
-            [list(self.reading)] * 2,
+            "SELECT learner FROM (SELECT learner FROM entry UNION SELECT learner FROM aside UNION "
+            "SELECT learner FROM match WHERE rule = ANY(%b) UNION SELECT learner FROM fresh WHERE rule = ANY(%b)) "
+            "AS anything WHERE learner %% %b = %b",
+            [list(self.reading), list(self.reading), *self.share.asked],
         )
         yield from (learner for (learner,) in cursor)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from service.core import windows
@@ -27,16 +26,14 @@ Net = Mapping[int, Mapping[str, int]]
 """What is different for each learner, by unit, without what comes to nothing."""
 
 
-def reported(
-    connection: Driver, ground: Ground, ruleset: Ruleset, changes: Sequence[Change], sums: Sums, now: datetime
-) -> Report:
+def reported(connection: Driver, ground: Ground, ruleset: Ruleset, changes: Sequence[Change], sums: Sums) -> Report:
     """What these sums tell, looking up in the same snapshot what people and boards are called and have."""
     versions = {version.number: version for version in ruleset.versions}
     versions |= {change.number: change.after for change in changes if change.after}
     net = {learner: _without_zeros(amounts) for learner, amounts in sums.learners.items()}
     up, down = _of_sign(net, 1), _of_sign(net, -1)
     moved = [(award, amount) for award, amount in sorted(sums.badges.items()) if amount]
-    on_boards = list(_boards(connection, sums, now))
+    on_boards = list(_boards(connection, sums))
     named = {*_largest(up), *_largest(down), *(award[0] for award, _ in moved[:SHOWN])}
     named |= {move.learner for board in on_boards for move in (*board.movers, *board.leaders)}
     who = {number: Who(str(number), name) for number, name in identity.names(connection, named).items()}
@@ -131,21 +128,16 @@ class _Moved(NamedTuple):
     others: int
 
 
-def _boards(connection: Driver, sums: Sums, now: datetime) -> Iterator[_Moved]:
+def _boards(connection: Driver, sums: Sums) -> Iterator[_Moved]:
     """The boards on which anything changes."""
     for _, counted in sums.boards:
-        current = windows.index(counted.board.period, now, counted.zone)
-        touched = {
-            period: {learner: score for learner, score in scored.items() if score.points}
-            for (number, period), scored in sums.scores.items()
-            if number == counted.number
-        }
-        periods = {period for period, scored in touched.items() if scored}
-        if periods:
-            moved = _moves(connection, counted, current, touched.get(current, {}))
+        current, others = sums.current[counted.number], sums.other_periods(counted.number)
+        changed = {learner: score for learner, score in sums.scores[counted.number].items() if score.points}
+        if changed or others:
+            moved = _moves(connection, counted, current, changed)
             movers = sorted((move for move in moved if move.before != move.after), key=lambda move: -move.distance)
             leaders = [move for move in moved if move.after is not None and move.after <= TOP]
-            yield _Moved(counted, current, len(moved), movers[:TOP], leaders[:TOP], len(periods - {current}))
+            yield _Moved(counted, current, len(moved), movers[:TOP], leaders[:TOP], others)
 
 
 def _moves(connection: Driver, counted: Counted, period: int, changed: Mapping[int, Score]) -> list[Move]:

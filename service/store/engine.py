@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 Driver = psycopg.Connection[Any]
 
-_OPTIONS: dict[str, Any] = {
+OPTIONS: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 30,
     "tcp_user_timeout": 20_000,  # ms; a server that vanished without a word is noticed
@@ -22,22 +22,25 @@ _OPTIONS: dict[str, Any] = {
 
 def engine(database_url: str, pool_size: int = 8) -> Engine:
     """An engine for a `postgresql://` URL. Connections are checked before use, so a restarted server is no error."""
-    url = make_url(database_url).set(drivername="postgresql+psycopg")
     return create_engine(
-        url,
+        make_url(database_url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_timeout=5,
-        connect_args=_OPTIONS,
+        connect_args=OPTIONS,
         hide_parameters=True,  # they may be secret, and errors are logged
     )
 
 
 def dedicated(engine: Engine) -> Driver:
     """A connection of its own to the database of `engine`, each statement its own transaction."""
-    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(url, autocommit=True, **_OPTIONS)
+    return psycopg.connect(url(engine), autocommit=True, **OPTIONS)
+
+
+def url(engine: Engine) -> str:
+    """The address of the database of `engine`, with the password in it."""
+    return engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @contextmanager

@@ -71,6 +71,8 @@ def put(connection: Driver, standings: Mapping[Group, Standing]) -> None:
 
 def remove(connection: Driver, groups: Sequence[Group]) -> None:
     """Forgets where these groups stood: they have no match left."""
+    if not groups:
+        return
     connection.execute(
         "DELETE FROM fold f USING unnest(%b::int[], %b::bigint[]) AS g (rule, learner) "
         "WHERE f.rule = g.rule AND f.learner = g.learner",

@@ -10,6 +10,8 @@ from uuid import UUID
 from service.core.statement import Fact
 from service.store.engine import Driver
 from service.store.inbox import VOIDED, Claimed, claimed
+from service.store.matches import Group
+from service.store.share import EVERYBODY, Share
 
 COLUMNS = "s.id, source.name, source.capture, s.received, s.raw, " + VOIDED
 EVALUATED = "NOT EXISTS (SELECT FROM inbox WHERE inbox.seq = s.seq)"
@@ -57,19 +59,30 @@ def extent(connection: Driver) -> Extent:
     return Extent(*row)
 
 
-def holding(
-    connection: Driver, traces: Sequence[bytes] | None, size: int = 2000
-) -> Iterator[tuple[float, list[Claimed]]]:
-    """What has been evaluated and holds one of these traces (None: all of it), with the share gone through so far.
+TAKEN_PART = (
+    "s.id IN (SELECT p.statement FROM part p JOIN learner l ON l.id = p.learner "
+    "WHERE coalesce(l.merged_into, l.id) %% %b = %b)"
+)
+HASHED = "256MB"
+"""Memory for the ids of the statements that a share took part in: some seven million of them."""
 
+
+def holding(
+    connection: Driver, traces: Sequence[bytes] | None, share: Share = EVERYBODY, size: int = 2000
+) -> Iterator[tuple[float, list[Claimed]]]:
+    """What has been evaluated and holds one of these traces (None: all of it), with how much of all is gone through.
+
+    share: only statements in which somebody of it took part.
     Read by a cursor of the server in the caller's transaction, in the order in which it is stored.
     """
-    last = _next_number(connection)
+    last, shared = _next_number(connection), share != EVERYBODY
+    if shared:
+        connection.execute("SELECT set_config('work_mem', %b, true)", [HASHED])
     with connection.cursor("holding", binary=True) as cursor:
         cursor.execute(
             f"SELECT s.seq, {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608
-            f"WHERE {EVALUATED} AND ({_held(traces)})",
-            [*(traces or ())],
+            f"WHERE {EVALUATED} AND ({_held(traces)}) {f'AND {TAKEN_PART}' if shared else ''}",
+            [*(traces or ()), *(share.asked if shared else ())],
         )
         while rows := cursor.fetchmany(size):
             yield rows[-1][0] / last, [claimed(*columns) for _, *columns in rows]
@@ -114,6 +127,25 @@ def learners_of_rule(connection: Driver, rule: int, after: int, limit: int, sinc
         [*asked, *asked, limit],
     )
     return [learner for (learner,) in cursor]
+
+
+def groups(
+    connection: Driver, rules: Sequence[int], after: int, last: int, since: datetime | None = None
+) -> list[Group]:
+    """The (rule, learner) that have matches or ledger lines, of these rules and the learners after one up to `last`.
+
+    since: only those that have one of what happened then or later.
+    """
+    if not rules:
+        return []
+    found = "SELECT DISTINCT rule, learner FROM {} WHERE rule = ANY(%b) AND learner > %b AND learner <= %b {}"
+    later = "" if since is None else "AND happened >= %b"
+    asked = [list(rules), after, last, *([] if since is None else [since])]
+    cursor = connection.execute(
+        f"{found.format('match', later)} UNION {found.format('entry', later)}",
+        [*asked, *asked],
+    )
+    return cursor.fetchall()
 
 
 Moment = tuple[datetime, UUID]

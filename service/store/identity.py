@@ -14,6 +14,7 @@ from uuid import UUID
 from service.core.people import cast
 from service.core.statement import Agent, decoded, identifier
 from service.store.engine import Driver
+from service.store.share import EVERYBODY, Share
 
 
 class Person(NamedTuple):
@@ -99,9 +100,11 @@ def unlocked(connection: Driver, ids: Sequence[int]) -> dict[int, Person]:
     return {row[0]: Person(*row) for row in cursor}
 
 
-def everybody(connection: Driver) -> dict[int, Person]:
-    """All learners, not locked."""
-    rows = connection.execute("SELECT id, time_zone, name, name_happened FROM learner", binary=True)
+def everybody(connection: Driver, share: Share = EVERYBODY) -> dict[int, Person]:
+    """All learners of a share, not locked."""
+    rows = connection.execute(
+        "SELECT id, time_zone, name, name_happened FROM learner WHERE id %% %b = %b", share.asked, binary=True
+    )
     return {row[0]: Person(*row) for row in rows}
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from service.core.ledger import Booked, Line
 from service.store.engine import Driver
 from service.store.matches import Group
+from service.store.share import EVERYBODY, Share
 
 
 class Entry(NamedTuple):
@@ -73,17 +74,20 @@ def booked(
     return {group: {line: booked for line, booked in lines.items() if booked.amount} for group, lines in sums.items()}
 
 
-def standing(connection: Driver, numbers: Sequence[int]) -> Iterator[tuple[Group, list[tuple[Line, int]]]]:
-    """What the ledger comes to by these rules: the lines of each (rule, learner), in the order of groups.
+def standing(
+    connection: Driver, numbers: Sequence[int], share: Share = EVERYBODY
+) -> Iterator[tuple[Group, list[tuple[Line, int]]]]:
+    """What the ledger comes to by these rules: the lines of each (rule, learner) of a share, in the order of groups.
 
     Read by a cursor of the server in the caller's transaction.
     """
     with connection.cursor("standing", binary=True) as cursor:
         cursor.itersize = 10_000
         cursor.execute(
-            "SELECT rule, learner, key, happened, unit, sum(amount)::bigint FROM entry WHERE rule = ANY(%b) "
+            "SELECT rule, learner, key, happened, unit, sum(amount)::bigint FROM entry "
+            "WHERE rule = ANY(%b) AND learner %% %b = %b "
             "GROUP BY rule, learner, key, happened, unit HAVING sum(amount) <> 0 ORDER BY rule, learner",
-            [list(numbers)],
+            [list(numbers), *share.asked],
         )
         for group, rows in groupby(cursor, key=lambda row: (row[0], row[1])):
             yield group, [(Line(*row[2:5]), row[5]) for row in rows]

@@ -16,6 +16,7 @@ from psycopg import sql
 
 from service.core.matching import Match
 from service.store.engine import Driver
+from service.store.share import EVERYBODY, Share
 
 Group = tuple[int, int]
 """(rule, learner): what folds, locks and awards go by."""
@@ -141,13 +142,15 @@ def of_groups(connection: Driver, groups: Sequence[Group], table: LiteralString 
     return matches
 
 
-def take_over(connection: Driver, rule: int, makings: Sequence[int], table: LiteralString) -> None:
-    """Copies these matches into a table like `match`."""
+def take_over(
+    connection: Driver, rule: int, makings: Sequence[int], table: LiteralString, share: Share = EVERYBODY
+) -> None:
+    """Copies these matches of a share into a table like `match`."""
     connection.execute(
-        sql.SQL("INSERT INTO {} SELECT * FROM match WHERE rule = %b AND making = ANY(%b)").format(
-            sql.Identifier(table)
-        ),
-        [rule, list(makings)],
+        sql.SQL(
+            "INSERT INTO {} SELECT * FROM match WHERE rule = %b AND making = ANY(%b) AND learner %% %b = %b"
+        ).format(sql.Identifier(table)),
+        [rule, list(makings), *share.asked],
     )
 
 
@@ -166,8 +169,10 @@ def copy(connection: Driver, rule: int, making: int, remaking: int, before: date
         )
 
 
-def grouped(connection: Driver, numbers: Sequence[int], table: LiteralString = "match") -> Iterator[tuple[Group, Made]]:
-    """All matches of these rules, in the order of groups and in each of (event time, statement id).
+def grouped(
+    connection: Driver, numbers: Sequence[int], table: LiteralString = "match", share: Share = EVERYBODY
+) -> Iterator[tuple[Group, Made]]:
+    """All matches of these rules for a share, in the order of groups and in each of (event time, statement id).
 
     Read by a cursor of the server in the caller's transaction, from `match` or a table like it.
     """
@@ -176,10 +181,10 @@ def grouped(connection: Driver, numbers: Sequence[int], table: LiteralString = "
         cursor.execute(
             sql.SQL(
                 "SELECT rule, learner, making, happened, statement, once, detail FROM {} "
-                "WHERE rule = ANY(%b) AND NOT swapped "
+                "WHERE rule = ANY(%b) AND learner %% %b = %b AND NOT swapped "
                 "ORDER BY rule, learner, happened, statement"
             ).format(sql.Identifier(table)),
-            [list(numbers)],
+            [list(numbers), *share.asked],
         )
         for group, rows in groupby(cursor, key=lambda row: (row[0], row[1])):
             made: Made = {}

@@ -252,11 +252,12 @@ def matched(connection: Driver, versions: Sequence[Pending], to: UUID, read: int
     )
 
 
-def folded(connection: Driver, version: Pending, to: int) -> None:
-    """Remembers the last learner that has been counted by this version."""
+def folded(connection: Driver, versions: Sequence[Pending], to: int) -> None:
+    """Remembers the last learner that has been counted by these versions."""
     connection.execute(
-        "UPDATE rule_version SET folded_to = %b WHERE rule = %b AND version = %b",
-        [to, version.number, version.version],
+        "UPDATE rule_version v SET folded_to = %b FROM unnest(%b::int[], %b::int[]) AS done (rule, version) "
+        "WHERE v.rule = done.rule AND v.version = done.version",
+        [to, [one.number for one in versions], [one.version for one in versions]],
     )
 
 

@@ -26,19 +26,19 @@ from service.drain import Drain
 from service.embedded import postgres, valkey
 from service.intake import Intake
 from service.migrate import migrate
-from service.replay import apply_rules_directory
+from service.replay import apply_rules_directory, replay
 from service.store.engine import engine
 from service.store.intake import Row
 from service.wsgi import settle
-from tests.bench import bare, filling, foresight, machine, rules, signing, workload
+from tests.bench import bare, filling, foresight, machine, past, rules, signing, workload
 from tests.bench.service import CONNECTIONS, Load, Running, beside, nothing, running
 
 RULES = 600
 LIMIT_STATEMENTS = 20_000
 SINGLES = 20_000
 BATCHED = 60_000
-PARTS = {"limit", "service", "fill", "growth", "rules", "preview", "signing"}
-PREVIEWED, PREVIEWED_RULES = int(os.environ.get("PREVIEWED", 100_000)), 1000
+PARTS = {"limit", "service", "fill", "growth", "rules", "replay", "preview", "signing"}
+STATEMENTS, LEARNERS, HISTORY_RULES = int(os.environ.get("STATEMENTS", 1_000_000)), 10_000, 1000
 
 
 def main() -> None:
@@ -62,8 +62,8 @@ def _bench(directory: Path, wanted: set[str]) -> None:
         _growth(directory)
     if "rules" in wanted:
         _deciding()
-    if "preview" in wanted:
-        _previews(directory / "preview")
+    if {"replay", "preview"} & wanted:
+        _history(directory / "history", wanted)
     if "signing" in wanted:
         _signing(directory / "signing")
 
@@ -281,23 +281,37 @@ def _deciding() -> None:
         )
 
 
-# --- previews
+# --- history
 
 
-def _previews(directory: Path) -> None:
-    _head(f"Previews: {PREVIEWED:,} statements, {PREVIEWED_RULES} rules")
-    _rules(directory / "rules", PREVIEWED_RULES)
+def _history(directory: Path, wanted: set[str]) -> None:
+    """A long history: counted by a thousand rules, as after an upgrade, and then asked what other rules would do."""
+    _head(f"A history of {STATEMENTS:,} statements by {LEARNERS:,} learners, {HISTORY_RULES} rules")
+    _rules(directory / "rules", HISTORY_RULES)
+    foresight.write_readers(directory / "rules")
     with postgres(directory / "postgres") as address:
         migrate(address)
         connected = engine(address)
+        past.store(connected, STATEMENTS, HISTORY_RULES, LEARNERS)
         apply_rules_directory(connected, directory / "rules", zone("UTC"))
-        filled = foresight.fill(connected, PREVIEWED, PREVIEWED_RULES)
+        servers = psutil.Process().children(recursive=True)
+        _counted("rules that are new", past.replayed(connected, STATEMENTS, servers))
+        if "replay" in wanted:
+            replay(connected, None, "the bench")
+            _counted("the same again", past.replayed(connected, STATEMENTS, servers))
         connected.dispose()
-        print(f"  stored and counted again in {filled:.0f} s", flush=True)
-        for one in foresight.measured(address, PREVIEWED_RULES):
-            print(
-                f"  {one.name:<36}{one.seconds:6.1f} s, {one.megabytes:.0f} MiB, {one.gained:,} points more", flush=True
-            )
+        for one in foresight.measured(address) if "preview" in wanted else ():
+            print(f"  {one.name:<36}{one.seconds:6.1f} s, {one.megabytes:.0f} MiB: {one.told}", flush=True)
+
+
+def _counted(name: str, one: past.Replayed) -> None:
+    rates = (STATEMENTS / seconds for seconds in (one.matching + one.folding, one.matching, one.folding))
+    whole, matched, folded = (f"{rate:,.0f}" for rate in rates)
+    print(
+        f"  {name:<36}{whole} statements/s (matched {matched}, folded {folded}), {one.mebibytes:.0f} MiB; "
+        f"CPU a statement: ours {one.ours:.0f} µs, PostgreSQL {one.servers:.0f} µs",
+        flush=True,
+    )
 
 
 def _head(title: str) -> None:

@@ -2,84 +2,107 @@
 
 from __future__ import annotations
 
-import resource
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
+from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Engine
+import psutil
 
 from service.core.language import load
-from service.core.statement import read
 from service.preview import Wanted, preview
-from service.replay import catch_up
-from service.store import identity, intake
-from service.store.engine import driver, engine
-from service.store.intake import Row
-from service.world import parts
+from service.store.engine import engine
 from tests.bench import workload
 
-AT_ONCE = 5000
+COURSE = f"rule: course-5\nwhen: {{verb: completed, object: {workload.COURSE.format(5)}}}\n"  # where every match gives
+EVERY = "rule: everything\nwhen: {verb: completed}\nlimit: [{points: 50, per: day}]\n"
 EDITS = {
-    "one of them gives more": "{when}give: {{points: 25}}\n",
-    "one of them counts something else": "{when}count: {{reach: 2, repeat: true}}\ngive: {{points: 25}}\n",
-    "a rule for every statement": "when: {{verb: completed}}\nlimit: [{{points: 50, per: day}}]\ngive: {{points: 5}}\n",
+    "one rule gives more": COURSE + "give: {points: 25}\n",
+    "one counts something else": COURSE + "count: {reach: 2, repeat: true}\ngive: {points: 25}\n",
+    "one is retired and takes all back": "",
+    "one that is capped and needed gives": COURSE + "give: {points: {points: 10, stars: 5}}\n",
+    "a new rule for every statement": EVERY + "give: {points: 5}\n",
+    "the same, capped and needed": EVERY + "give: {points: {points: 5, stars: 5}}\n",
 }
 """What is previewed: the conditions stay; one course's statements are sought; every statement fulfils the rule."""
+READING = f"""rule: a-star
+title: A star
+how_to_earn: Complete course 7.
+status: live
+when: {{verb: completed, object: {workload.COURSE.format(7)}}}
+give: {{points: {{stars: 1}}}}
+---
+rule: starry
+title: Stars
+how_to_earn: Have a hundred stars.
+status: live
+needs: {{all_of: [{{points: {{stars: 100}}}}]}}
+give: {{points: {{moons: 1}}}}
+---
+caps: stars-a-week
+points: {{stars: 20}}
+per: week
+over: all
+"""
+SAMPLED_SECONDS = 0.1
 
 
 class Measured(NamedTuple):
-    """What one preview took. megabytes: the most that its process ever had."""
+    """What one preview took. megabytes: the most that its processes had together, as often as was looked."""
 
     name: str
     seconds: float
     megabytes: float
-    gained: int
+    told: str
 
 
-def fill(database: Engine, statements: int, rules: int) -> float:
-    """Stores so many statements and evaluates them by the rules that have been applied; how many seconds that took."""
-    began = time.perf_counter()
-    for seed in range(1, statements // AT_ONCE + 1):
-        _store(database, workload.statements(AT_ONCE, rules, seed=seed))
-    with database.begin() as connection:
-        driver(connection).execute("UPDATE rule_version SET phase = 'matching'")
-    catch_up(database, lambda _: None)
-    return time.perf_counter() - began
+def write_readers(directory: Path) -> None:
+    """Adds to a rules directory what reads the awards that are previewed."""
+    (directory / "readers.yaml").write_text(READING)
 
 
-def _store(database: Engine, raws: list[bytes]) -> None:
-    """Stores statements as if they had been evaluated, with everybody in them known."""
-    now = datetime.now(UTC)
-    facts = [(read(raw, now), raw) for raw in raws]
-    with database.begin() as connection:
-        beneath = driver(connection)
-        intake.store(beneath, [Row(fact.id, 1, fact.happened, now, raw, None) for fact, raw in facts])
-        beneath.execute("DELETE FROM inbox")
-        identity.learners(beneath, {part.key: part.agent for part in parts(fact for fact, _ in facts)})
-
-
-def measured(address: str, rules: int) -> Iterator[Measured]:
+def measured(address: str) -> Iterator[Measured]:
     """Each preview by a process of its own."""
-    for name, edit in EDITS.items():
+    for name in EDITS:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            yield Measured(name, *pool.submit(_previewed, address, name, edit).result())
+            yield Measured(name, *pool.submit(_previewed, address, name).result())
 
 
-def _previewed(address: str, name: str, edit: str) -> tuple[float, float, int]:
-    whole = name.startswith("a rule")
-    number = 5  # of the first kind: every match gives
-    when = f"when: {{verb: completed, object: {workload.COURSE.format(number)}}}\n"
-    head = f"rule: {'everything' if whole else f'course-{number}'}\ntitle: T\nhow_to_earn: H\nstatus: live\n"
-    written = (workload.VOCABULARY + "---\n" + head + edit.format(when=when)).encode()
-    (rule,) = load([("rules.yaml", written)])[0].rules
-    database, began = engine(address), time.perf_counter()
-    report = preview(database, {rule.name: Wanted(rule)}, datetime.now(UTC))
-    return time.perf_counter() - began, _megabytes(), report.gained.get("points", 0)
+def _previewed(address: str, name: str) -> tuple[float, float, str]:
+    written = f"{workload.VOCABULARY}---\n{EDITS[name]}title: T\nhow_to_earn: H\nstatus: live\n".encode()
+    rules = load([("rules.yaml", written)])[0].rules if EDITS[name] else ()
+    wanted = {rule.name: Wanted(rule) for rule in rules} or {"course-5": Wanted(None, takes_back=True)}
+    database, began, most = engine(address), time.perf_counter(), _Most()
+    report = preview(database, wanted, datetime.now(UTC))
+    changed = ", ".join(f"{amount:+,} {unit}" for some in (report.gained, report.lost) for unit, amount in some.items())
+    return time.perf_counter() - began, most.megabytes(), changed
 
 
-def _megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+class _Most(threading.Thread):
+    """Looks how much memory this process and its children have, until it is asked for the most."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.most, self.over = 0, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        own = psutil.Process()
+        while not self.over.wait(SAMPLED_SECONDS):
+            self.most = max(self.most, sum(_resident(one) for one in (own, *own.children())))
+
+    def megabytes(self) -> float:
+        self.over.set()
+        self.join()
+        return self.most / 2**20
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -62,7 +63,7 @@ def fsync_milliseconds(directory: Path, times: int = 200) -> tuple[float, float]
     return took[times // 2], took[int(times * 0.99)]
 
 
-def cpu_seconds(processes: list[psutil.Process]) -> float:
+def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     """CPU that these processes, and the children they have outlived, have used so far."""
     total = 0.0
     for process in processes:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 VERB = "http://adlnet.gov/expapi/verbs/completed"
 TYPE = "http://adlnet.gov/expapi/activities/course"
+NAME, ADDRESS = "Learner %d", "learner%d@example.org"
 COURSE = "https://bench.example.org/courses/{}"
 
 VOCABULARY = f"""vocabulary: bench
@@ -54,36 +57,64 @@ def write_rules(directory: Path, rules: int) -> None:
         (directory / f"rules-{first:05}.yaml").write_text("---\n".join(some))
 
 
+class Told(NamedTuple):
+    """A statement with what storing it needs: who did it, by number, and when."""
+
+    id: UUID
+    who: int
+    happened: datetime
+    raw: bytes
+
+
 def statements(number: int, rules: int, learners: int = 1000, seed: int = 1) -> list[bytes]:
     """So many statements as an LRS forwards them, in the order of time: learners complete courses.
 
     Those of a greater seed happened later, all of them before now.
     """
-    chance = random.Random(seed)
     begin = datetime.now(UTC) - timedelta(hours=100 - seed)
-    return [_statement(chance, begin + timedelta(milliseconds=place), rules, learners) for place in range(number)]
+    return [told.raw for told in _told(number, rules, learners, seed, begin, timedelta(milliseconds=1))]
 
 
-def _statement(chance: random.Random, happened: datetime, rules: int, learners: int) -> bytes:
-    who, course = chance.randrange(learners), chance.randrange(rules)
-    return json.dumps(
-        {
-            "id": str(UUID(int=chance.getrandbits(128), version=4)),
-            "actor": {"objectType": "Agent", "name": f"Learner {who}", "mbox": f"mailto:learner{who}@example.org"},
-            "verb": {"id": VERB, "display": {"en-US": "completed"}},
-            "object": {
-                "objectType": "Activity",
-                "id": COURSE.format(course),
-                "definition": {"type": TYPE, "name": {"en-US": f"Course {course}"}},
-            },
-            "result": {"completion": True, "success": True, "score": {"scaled": 0.9}, "duration": "PT20M"},
-            "context": {
-                "registration": str(UUID(int=chance.getrandbits(128), version=4)),
-                "platform": "Bench LMS",
-                "contextActivities": {"category": [{"id": "https://bench.example.org/profile"}]},
-            },
-            "timestamp": happened.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "stored": happened.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "version": "1.0.3",
-        }
-    ).encode()
+def years(number: int, rules: int, learners: int, now: datetime) -> Iterator[Told]:
+    """So many statements of the same sort, those of two years."""
+    length = timedelta(days=730)
+    return _told(number, rules, learners, 1, now - length, length / number)
+
+
+def _told(number: int, rules: int, learners: int, seed: int, begin: datetime, gap: timedelta) -> Iterator[Told]:
+    chance = random.Random(seed)
+    for place in range(number):
+        id_, registration = (UUID(int=chance.getrandbits(128), version=4) for _ in range(2))
+        who, course, happened = chance.randrange(learners), chance.randrange(rules), _whole(begin + place * gap)
+        stamp = happened.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        yield Told(
+            id_, who, happened, (STATEMENT % (id_, who, who, course, course, registration, stamp, stamp)).encode()
+        )
+
+
+def _whole(moment: datetime) -> datetime:
+    """A moment as statements tell it, in milliseconds."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+STATEMENT = json.dumps(
+    {
+        "id": "%s",
+        "actor": {"objectType": "Agent", "name": NAME, "mbox": f"mailto:{ADDRESS}"},
+        "verb": {"id": VERB, "display": {"en-US": "completed"}},
+        "object": {
+            "objectType": "Activity",
+            "id": COURSE.format("%d"),
+            "definition": {"type": TYPE, "name": {"en-US": "Course %d"}},
+        },
+        "result": {"completion": True, "success": True, "score": {"scaled": 0.9}, "duration": "PT20M"},
+        "context": {
+            "registration": "%s",
+            "platform": "Bench LMS",
+            "contextActivities": {"category": [{"id": "https://bench.example.org/profile"}]},
+        },
+        "timestamp": "%s",
+        "stored": "%s",
+        "version": "1.0.3",
+    }
+)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from multiprocessing import active_children
 from typing import Any
 
 import pytest
 import yaml
 from sqlalchemy import Engine
 
+from service import merging
 from service.core.windows import index
 from service.preview import Report, Wanted, preview
 from service.store import scores
@@ -261,6 +263,36 @@ def test_it_writes_nothing_and_can_be_ended(here: AtWork) -> None:
     preview(here.engine, {"r": Wanted(rule("{once_per: [object]}"))}, NOW, lambda done, of: seen.append((done, of)))
     assert seen[-1] == (62, 62)
     assert [here.size(table) for table in ("match", "fold", "entry", "score", "rule_version", "outbox")] == before
+
+
+def test_processes_that_divide_the_learners_say_what_one_says(here: AtWork) -> None:
+    here.apply(*GIVERS, *READERS, OTHER, *BOARDS)
+    here.take(*history())
+    with here.engine.begin() as connection:
+        merging.merge(connection, [merging.Decision(here.learner("dee"), here.learner("bob"), "a test")])
+    changed = "{tags: [social], give: {points: 44}, count: {reach: 2, repeat: true}}"
+    wanted = {"r": Wanted(rule(changed)), "six": Wanted(None, takes_back=True), "daily": Wanted(None, takes_back=True)}
+    seen = list[tuple[int, int]]()
+    alone = preview(here.engine, wanted, TODAY, processes=1)
+    divided = preview(here.engine, wanted, TODAY, lambda *told: seen.append(told), processes=3)
+    assert divided == alone
+    assert seen[-1] == (62, 62)
+    assert alone.gain
+    assert alone.lose
+    assert alone.badges_lost
+    assert [one.other_periods for one in alone.boards if one.board == "week"] == [4]
+
+
+def test_processes_end_when_nobody_waits_for_them(here: AtWork) -> None:
+    here.apply("{}")
+    here.take(*history())
+
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        preview(here.engine, {"r": Wanted(rule("{once_per: [object]}"))}, NOW, stop, processes=2)
+    assert active_children() == []
 
 
 # --- rules that read awards -------------------------------------------------------------------------------------------

@@ -1,0 +1,95 @@
+"""A preview by several processes: each evaluates a share of the learners in the same snapshot, and sums are added up.
+
+Who is among the first, and who did it the other way round before, is asked of all learners together, so rules with
+`first` and `swapped` are left to one process. The processes end when this one does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import cast
+
+from service import children, garbage
+from service.core.matching import matcher
+from service.core.rule import First
+from service.preview.changes import Change, Wanted, changes
+from service.preview.evaluation import Evaluation, reading
+from service.preview.sums import Sums
+from service.store import rules
+from service.store.engine import Driver
+from service.store.share import Share
+
+LONG = 50_000
+"""Statements of a history that is worth more than one process, which takes a second to begin."""
+MOST = 4
+"""Processes, at most: the database has work with each."""
+
+
+def sensible(changed: Sequence[Change], statements: int) -> int:
+    """How many processes such a preview should have."""
+    versions = [one for change in changed for one in (change.before, change.after) if one is not None]
+    told = [life.rule for version in versions for life in (version, *version.lives)]
+    together = any(isinstance(rule.kind, First) or matcher(rule).swapped for rule in told)
+    return 1 if together or statements < LONG else min(len(os.sched_getaffinity(0)), MOST)
+
+
+def summed(
+    connection: Driver,
+    url: str,
+    wanted: Mapping[str, Wanted],
+    now: datetime,
+    processes: int,
+    progress: Callable[[float], None],
+) -> Sums:
+    """The sums of all shares, in the snapshot of this connection. What `progress` raises ends the processes."""
+    row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+    assert row is not None
+    context, ends = get_context("spawn"), list[Connection]()
+    started = []
+    try:
+        for place in range(processes):
+            own, theirs = context.Pipe()
+            arguments = (theirs, os.getpid(), url, row[0], dict(wanted), now, Share(place, processes))
+            process = context.Process(target=_evaluate, args=arguments, daemon=True)
+            process.start()
+            theirs.close()
+            started.append(process)
+            ends.append(own)
+        return _added(ends, progress)
+    finally:
+        for process in started:
+            process.terminate()
+            process.join()
+
+
+def _added(ends: Sequence[Connection], progress: Callable[[float], None]) -> Sums:
+    """Listens to all processes until each has said its sums. EOFError where one has ended without."""
+    gone_through = dict.fromkeys(ends, 0.0)
+    found: dict[Connection, Sums] = {}
+    while left := [end for end in ends if end not in found]:
+        for end in cast("list[Connection]", wait(left)):
+            told = end.recv()
+            if isinstance(told, Sums):
+                found[end] = told
+            else:
+                gone_through[end] = told
+                progress(sum(gone_through.values()) / len(ends))
+    first, *others = found.values()
+    for other in others:
+        first.take_in(other)
+    return first
+
+
+def _evaluate(
+    parent: Connection, number: int, url: str, snapshot: str, wanted: Mapping[str, Wanted], now: datetime, share: Share
+) -> None:
+    """What a process of its own does: evaluates its share, and tells its parent how far it is, and the sums."""
+    children.die_with_parent(number)
+    garbage.settle()
+    with reading(url, snapshot) as connection:
+        ruleset = rules.in_force(connection)
+        parent.send(Evaluation(connection, ruleset, changes(ruleset, wanted), share, now, parent.send).sums())
