@@ -21,7 +21,7 @@ from service.core.people import cast, identifiers
 from service.core.statement import Agent, decoded
 from service.merging import match_again, who_fulfils
 from service.recount import Changed, Recount
-from service.store import credentials, history, identity, outbox, people, scores, statements
+from service.store import credentials, grants, history, identity, outbox, people, scores, statements
 from service.store.engine import Driver, driver
 from service.world import People, world
 
@@ -37,6 +37,7 @@ def erase(connection: Connection, learner: int) -> Changed | None:
     names = {key: str(uuid4()) for key, _ in identity.keys(beneath, person)}
     changed = _erase_statements(connection, homes, names)
     people.forget(beneath, homes)
+    grants.forget(connection, list(homes))
     _end_credentials(connection, homes)
     rows = scores.renew(connection, person)
     return changed._replace(

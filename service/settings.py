@@ -51,6 +51,10 @@ class Settings:
     smtp_url: str = ""
     mail_from: str = ""
     language: str = "en"
+    sign_in_url: str = ""
+    """A page of the learning platform that signs learners in for us (`service.http.connections`)."""
+    terms_url: str = ""
+    privacy_url: str = ""
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -83,6 +87,9 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=read("PLAUDIT_SMTP_URL", _smtp_url, "", shown=False),
         mail_from=read("PLAUDIT_MAIL_FROM", _mail_address, ""),
         language=read("PLAUDIT_LANGUAGE", _language, "en"),
+        sign_in_url=read("PLAUDIT_SIGN_IN_URL", _page, ""),
+        terms_url=read("PLAUDIT_TERMS_URL", _page, ""),
+        privacy_url=read("PLAUDIT_PRIVACY_URL", _page, ""),
     )
     if found.smtp_url and not found.mail_from:
         read.wrong.append("PLAUDIT_MAIL_FROM is missing: with PLAUDIT_SMTP_URL write who e-mails are from.")
@@ -168,6 +175,17 @@ def _mail_address(text: str) -> str:
 def _language(text: str) -> str:
     if text not in LANGUAGES:
         raise _Wrong(f"write one of {', '.join(LANGUAGES)}")
+    return text
+
+
+def _page(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and not parts.fragment and text.isprintable()
+    except ValueError:
+        usable = False
+    if not usable or " " in text:
+        raise _Wrong("write the address of a page, like https://lms.example.org/badges")
     return text
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -19,6 +20,7 @@ from service.embedded import postgres, valkey
 from service.migrate import migrate
 from service.settings import Settings
 from service.store.engine import engine as connect
+from tests.badges import stored
 
 _FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 
@@ -73,6 +75,19 @@ def engine(database_url: str) -> Iterator[sqlalchemy.Engine]:
     made = connect(database_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture
+def ana(engine: sqlalchemy.Engine) -> int:
+    """A learner, with what claims start from: a rule, an achievement, a key."""
+    return stored.prepare(engine)
+
+
+@pytest.fixture
+def award(engine: sqlalchemy.Engine, ana: int) -> UUID:
+    """A badge that she is offered."""
+    with engine.begin() as connection:
+        return stored.offer(connection, ana)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.badges.elements import HOURS, LABELS
-from service.http import claim_pages
+from service.http import claim_pages, consent
 from service.languages import LANGUAGES, say, sentences
 
 SERVICE = Path(__file__).parents[1] / "service"
@@ -21,7 +21,7 @@ def said() -> set[str]:
     sources = [*SERVICE.glob("http/pages/*.html"), *SERVICE.glob("**/*.py")]
     found = {sentence for path in sources for sentence in SAID.findall(path.read_text(encoding="utf-8"))}
     given = {what for _, _, what in claim_pages.FILES}
-    return found | set(claim_pages.TITLES.values()) | given
+    return found | set(claim_pages.TITLES.values()) | given | set(consent.SEEN.values())
 
 
 @pytest.mark.parametrize("language", [tag for tag in LANGUAGES if tag != "en"])

@@ -80,17 +80,6 @@ def mailing(settings: Settings) -> Iterator[Mailing]:
         yield Mailing(postbox, replace(settings, smtp_url=f"smtp://127.0.0.1:{port}", mail_from=sender))
 
 
-@pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
-@pytest.fixture
-def award(engine: Engine, ana: int) -> UUID:
-    with engine.begin() as connection:
-        return stored.offer(connection, ana)
-
-
 def link_in(message: EmailMessage) -> str:
     body = message.get_body(("plain",))
     assert body is not None

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
@@ -811,11 +812,100 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
         sa.UniqueConstraint("hash", name=op.f("uq_token_hash")),
     )
+    op.create_table(
+        "client",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False, comment="SHA-256 of its secret"),
+        sa.Column("metadata", postgresql.JSONB(), nullable=False, comment="what it registered (RFC 7591, section 2)"),
+        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_client")),
+    )
+    op.create_table(
+        "client_grant",
+        sa.Column("id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("client", sa.Text(), nullable=False),
+        sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("code", sa.LargeBinary(), nullable=False, comment="SHA-256 of the authorization code"),
+        sa.Column("redirect", sa.Text(), nullable=False),
+        sa.Column("challenge", sa.Text(), nullable=False, comment="S256 code challenge (RFC 7636)"),
+        sa.Column("code_expires", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("code_used", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("revoked", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["client"], ["client.id"], name=op.f("fk_client_grant_client")),
+        sa.ForeignKeyConstraint(["learner"], ["learner.id"], name=op.f("fk_client_grant_learner")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_client_grant")),
+        sa.UniqueConstraint("code", name=op.f("uq_client_grant_code")),
+    )
+    op.create_index(op.f("ix_client_grant_client"), "client_grant", ["client"], unique=False)
+    op.create_index(op.f("ix_client_grant_learner"), "client_grant", ["learner"], unique=False)
+    op.create_table(
+        "sign_in",
+        sa.Column("id", sa.UUID(), server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column(
+            "hash", sa.LargeBinary(), nullable=True, comment="SHA-256 of the token in its link; null: no link yet"
+        ),
+        sa.Column(
+            "browser",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="SHA-256 of the cookie of the browser that began it; null: any browser",
+        ),
+        sa.Column("client", sa.Text(), nullable=True, comment="null: to see what has access"),
+        sa.Column(
+            "asked", postgresql.JSONB(), nullable=True, comment="what the client asked for (RFC 6749, section 4.1.1)"
+        ),
+        sa.Column("language", sa.Text(), server_default="en", nullable=False),
+        sa.Column(
+            "address", sa.Text(), nullable=True, comment="where its link goes by e-mail; null: nowhere, or it has gone"
+        ),
+        sa.Column("mailbox", sa.LargeBinary(), nullable=True, comment="SHA-256 of that address, to send not too many"),
+        sa.Column("learner", sa.BigInteger(), nullable=True, comment="who signs in; null: not known yet"),
+        sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["client"], ["client.id"], name=op.f("fk_sign_in_client"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["learner"], ["learner.id"], name=op.f("fk_sign_in_learner")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in")),
+        sa.UniqueConstraint("hash", name=op.f("uq_sign_in_hash")),
+    )
+    op.create_index(
+        "ix_sign_in_address", "sign_in", ["created"], unique=False, postgresql_where=sa.text("address IS NOT NULL")
+    )
+    op.create_index(op.f("ix_sign_in_learner"), "sign_in", ["learner"], unique=False)
+    op.create_index(op.f("ix_sign_in_mailbox"), "sign_in", ["mailbox"], unique=False)
+    op.create_table(
+        "client_token",
+        sa.Column("hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the token"),
+        sa.Column("client_grant", sa.UUID(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, comment="access or refresh"),
+        sa.Column("scopes", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "used", sa.DateTime(timezone=True), nullable=True, comment="when a refresh token was exchanged for another"
+        ),
+        sa.ForeignKeyConstraint(["client_grant"], ["client_grant.id"], name=op.f("fk_client_token_client_grant")),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_client_token")),
+    )
+    op.create_index(op.f("ix_client_token_client_grant"), "client_token", ["client_grant"], unique=False)
+    op.create_index(op.f("ix_client_token_expires"), "client_token", ["expires"], unique=False)
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_index(op.f("ix_client_token_expires"), table_name="client_token")
+    op.drop_index(op.f("ix_client_token_client_grant"), table_name="client_token")
+    op.drop_table("client_token")
+    op.drop_index(op.f("ix_sign_in_mailbox"), table_name="sign_in")
+    op.drop_index(op.f("ix_sign_in_learner"), table_name="sign_in")
+    op.drop_index("ix_sign_in_address", table_name="sign_in", postgresql_where=sa.text("address IS NOT NULL"))
+    op.drop_table("sign_in")
+    op.drop_index(op.f("ix_client_grant_learner"), table_name="client_grant")
+    op.drop_index(op.f("ix_client_grant_client"), table_name="client_grant")
+    op.drop_table("client_grant")
+    op.drop_table("client")
     op.drop_table("token")
     op.drop_table("rule_version")
     op.drop_table("part")

@@ -1,18 +1,25 @@
-"""OAuth 2.0 for sources that insist on it: client credentials (RFC 6749, section 4.4), as LinkedIn Learning wants them.
+"""Tokens by OAuth 2.0: for sources that insist on it, and for clients that learners gave leave to read their badges.
 
-An access token is signed and kept nowhere: it says whose it is and when it was made. What the source may do is looked
-up when it is used, so a source that is gone has no token either.
+Sources use client credentials (RFC 6749, section 4.4), as LinkedIn Learning wants them. Such a token is signed and kept
+nowhere: it says whose it is and when it was made. What the source may do is looked up when it is used, so a source that
+is gone has no token either. Clients fetch theirs with a code (section 4.1.3) or a refresh token (section 6).
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime
+from urllib.parse import unquote_plus
 
-import msgspec
 from flask import Blueprint, Response, request
+from sqlalchemy import Connection
 
 from service.http.auth import CHALLENGE, OAUTH_SECONDS, oauth_token
+from service.http.clients import refused, told
 from service.http.services import services
+from service.store import clients, grants
+from service.store.clients import Client
+from service.store.grants import ACCESS_LIFE, Refused, Tokens
 
 SCOPE = "xapi:write"
 
@@ -21,26 +28,79 @@ blueprint = Blueprint("oauth", __name__, url_prefix="/oauth2")
 
 @blueprint.post("/token")
 def token() -> Response:
+    """An access token, by whatever shows that one may be given."""
+    if any(len(values) > 1 for values in request.form.listvalues()):
+        return refused(400, "invalid_request", "Each parameter may be there once only.")
+    match request.form.get("grant_type"):
+        case "client_credentials":
+            return _for_source()
+        case "authorization_code" | "refresh_token" as kind:
+            return _for_client(kind)
+    return refused(400, "unsupported_grant_type", "Send client_credentials, authorization_code or refresh_token.")
+
+
+@blueprint.post("/revoke")
+def revoke() -> Response:
+    """Ends a token of the client that asks; also one that has ended or never was is answered 200 (RFC 7009)."""
+    if not request.form.get("token"):
+        return refused(400, "invalid_request", "Send token.")
+    with services().engine.begin() as connection:
+        client = _client(connection)
+        if client is None:
+            return _stranger("These are no credentials of a client.")
+        grants.revoke(connection, client, request.form["token"], datetime.now(UTC))
+    return told(200, {})
+
+
+def _for_source() -> Response:
     """An access token for the source whose user name and password are sent, in a header or in the form."""
-    if request.form.get("grant_type") != "client_credentials":
-        return _answer(400, {"error": "unsupported_grant_type", "error_description": "Send client_credentials."})
     here = services()
     source = here.sources.source(request.headers.get("Authorization") or _of_form())
     if source is None:
-        return _answer(401, {"error": "invalid_client", "error_description": "These are no credentials of a source."})
+        return _stranger("These are no credentials of a source.")
     made = oauth_token(here.settings.secret_key, source.name)
-    return _answer(200, {"access_token": made, "token_type": "Bearer", "expires_in": OAUTH_SECONDS, "scope": SCOPE})
+    return told(200, {"access_token": made, "token_type": "Bearer", "expires_in": OAUTH_SECONDS, "scope": SCOPE})
+
+
+def _for_client(kind: str) -> Response:
+    """Tokens for a code or a refresh token. What was found out about a stolen one is kept, also when it is refused."""
+    needed = ("code", "redirect_uri", "code_verifier") if kind == "authorization_code" else ("refresh_token",)
+    form, now = request.form, datetime.now(UTC)
+    with services().engine.begin() as connection:
+        client = _client(connection)
+        if client is None:
+            return _stranger("Send client_id and client_secret of a client by HTTP Basic authentication.")
+        if missing := [name for name in needed if not form.get(name)]:
+            return refused(400, "invalid_request", f"Send {', '.join(missing)}.")
+        made: Tokens | Refused
+        if kind == "authorization_code":
+            made = grants.redeem(connection, client, form["code"], form["redirect_uri"], form["code_verifier"], now)
+        else:
+            made = grants.refresh(connection, client, form["refresh_token"], form.get("scope", "").split(), now)
+    if isinstance(made, Refused):
+        return refused(400, made.error, made.why)
+    said = {"access_token": made.access, "token_type": "Bearer", "expires_in": int(ACCESS_LIFE.total_seconds())}
+    if made.refresh:
+        said["refresh_token"] = made.refresh
+    return told(200, {**said, "scope": " ".join(made.scopes)})
+
+
+def _client(connection: Connection) -> Client | None:
+    """The client whose id and secret the request carries (RFC 6749, section 2.3.1)."""
+    sent = request.authorization
+    if sent is None or sent.type != "basic":
+        return None
+    id_, secret = unquote_plus(sent.username or ""), unquote_plus(sent.password or "")
+    return clients.authenticated(connection, id_, secret) if id_ and "\0" not in id_ else None
 
 
 def _of_form() -> str:
     """The credentials in the form as an Authorization header (RFC 6749, section 2.3.1)."""
-    told = f"{request.form.get('client_id', '')}:{request.form.get('client_secret', '')}"
-    return "Basic " + b64encode(told.encode()).decode()
+    sent = f"{request.form.get('client_id', '')}:{request.form.get('client_secret', '')}"
+    return "Basic " + b64encode(sent.encode()).decode()
 
 
-def _answer(status: int, said: dict[str, object]) -> Response:
-    response = Response(msgspec.json.encode(said), status, mimetype="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    if status == 401:
-        response.headers["WWW-Authenticate"] = CHALLENGE
+def _stranger(description: str) -> Response:
+    response = refused(401, "invalid_client", description)
+    response.headers["WWW-Authenticate"] = CHALLENGE
     return response

@@ -15,6 +15,7 @@ from marshmallow import INCLUDE, Schema, fields
 
 from service.core.statement import Statement
 from service.http.problems import MEDIA_TYPE
+from service.store.clients import CREDENTIALS, PROFILE
 
 ABOUT = """Rewards for learning: xAPI statements come in; points, leaderboards and verifiable badges come out.
 
@@ -29,6 +30,18 @@ SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token of scope read, admin or learner"},
     "source": {"type": "http", "scheme": "basic", "description": "User name and password of a source"},
     "wallet": {"type": "http", "scheme": "bearer", "description": "An access token of /wallet/token"},
+    "openBadges": {
+        "type": "oauth2",
+        "description": "An access token that a learner gave a client leave for; clients register themselves",
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": "/oauth2/authorize",
+                "tokenUrl": "/oauth2/token",
+                "refreshUrl": "/oauth2/token",
+                "scopes": {CREDENTIALS: "Read the badges they have taken", PROFILE: "Read who they are"},
+            }
+        },
+    },
     "sourceToken": {"type": "http", "scheme": "bearer", "description": "The password of a source as a bearer token"},
 }
 

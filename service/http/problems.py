@@ -33,6 +33,7 @@ from service.http.services import services
 MEDIA_TYPE = "application/problem+json"
 NOTHING = "Perhaps a part of the address got lost."
 RETRY_SECONDS = 5
+AWAY = (DBAPIError, PsycopgError, PoolTimeout, RedisError)
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 log = structlog.get_logger(__name__)
@@ -123,8 +124,15 @@ def register(app: Flask) -> None:
     """Makes every error of the application a problem."""
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
-    for away in (DBAPIError, PsycopgError, PoolTimeout, RedisError):
+    for away in AWAY:
         app.register_error_handler(away, _store)
+
+
+def answered(error: Exception) -> Response:
+    """The problem that any error becomes, for whoever says the same in another shape."""
+    if isinstance(error, HTTPException):
+        return rendered(error)
+    return _store(error) if isinstance(error, AWAY) else _unexpected(error)
 
 
 def _http(error: HTTPException) -> WerkzeugResponse | HTTPException:

@@ -17,6 +17,7 @@ from service.badges import key_proofs, pictures, vendored, wallets
 from service.badges.about import words
 from service.badges.documents import Document, Issuer
 from service.badges.signing import CRYPTOSUITE
+from service.http import clients
 from service.http.issuers import Published, issuers, published, url
 from service.http.resources import Blueprint
 from service.http.services import services
@@ -47,7 +48,7 @@ def of_wallets(below: str) -> Document | None:
     }
 
 
-AUTHORIZATION_SERVERS: tuple[Callable[[str], Document | None], ...] = (of_wallets,)
+AUTHORIZATION_SERVERS: tuple[Callable[[str], Document | None], ...] = (of_wallets, clients.authorization_server)
 """Each tells of an authorization server by what its identifier adds to PLAUDIT_PUBLIC_URL; None: it is not that one."""
 
 

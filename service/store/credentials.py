@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, case, exists, func, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, case, exists, func, insert, or_, select, text, update
 
 from service.store.tables import badge_award, credential, identifier, status_list
 
@@ -70,6 +70,22 @@ def find_credential(connection: Connection, id_: UUID) -> Credential | None:
     shown = credential.c.id == id_, credential.c.body != b""  # it is empty when the learner was erased
     row = connection.execute(select(*_CREDENTIAL).where(*shown)).one_or_none()
     return None if row is None else Credential(**row._mapping)
+
+
+def taken_by(
+    connection: Connection, learner: int, since: datetime | None, limit: int, offset: int
+) -> tuple[int, list[Credential]]:
+    """How many credentials of badges that they took a learner has, and some of them, in the order they were issued.
+
+    Not those that were revoked or replaced. since: only those issued after that, such as those that were issued anew.
+    """
+    held = badge_award.c.credential == credential.c.id, badge_award.c.learner == learner
+    shown = [badge_award.c.state == "claimed", credential.c.revoked.is_(None), credential.c.body != b""]
+    shown += [] if since is None else [credential.c.issued > since]
+    found = select(*_CREDENTIAL).join(badge_award, and_(*held)).where(*shown)
+    total: int = connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
+    rows = connection.execute(found.order_by(credential.c.issued, credential.c.id).limit(limit).offset(offset))
+    return total, [Credential(**row._mapping) for row in rows]
 
 
 def keep_jws(connection: Connection, id_: UUID, jws: str, key: str) -> str:

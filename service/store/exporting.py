@@ -16,6 +16,9 @@ SECTIONS: dict[str, LiteralString] = {
     "hints": "SELECT h.* FROM hint h WHERE EXISTS "
     "(SELECT FROM identifier i WHERE i.learner = %(person)s AND i.key IN (h.one, h.other)) ORDER BY id",
     "tokens": "SELECT name, scopes, created, revoked FROM token WHERE learner = ANY(%(members)s) ORDER BY id",
+    "connections": "SELECT c.metadata ->> 'client_name' AS client, c.metadata ->> 'client_uri' AS address, g.scopes, "
+    "g.created, g.revoked FROM client_grant g JOIN client c ON c.id = g.client "
+    "WHERE g.learner = ANY(%(members)s) AND g.code_used IS NOT NULL ORDER BY g.created",
     "totals": "SELECT unit, amount FROM total WHERE learner = %(person)s ORDER BY unit",
     "ledger": "SELECT e.id, r.name AS rule, e.version, e.key, e.unit, e.amount, e.happened, e.booked, e.statements, "
     "e.reason, e.corrects FROM entry e JOIN rule r ON r.id = e.rule WHERE e.learner = ANY(%(members)s) ORDER BY e.id",

@@ -27,7 +27,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 metadata = MetaData(
     naming_convention={
@@ -110,6 +110,62 @@ token = Table(
     Column("learner", BigInteger, ForeignKey("learner.id"), comment="whose own data a token of scope `learner` reads"),
     moment("created", nullable=False, server_default=func.now()),
     moment("revoked"),
+)
+
+# --- programs that read learners' badges for them --------------------------------------------------------------------
+
+client = Table(
+    "client",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False, comment="SHA-256 of its secret"),
+    Column("metadata", JSONB, nullable=False, comment="what it registered (RFC 7591, section 2)"),
+    moment("created", nullable=False, server_default=func.now()),
+)
+
+sign_in = Table(
+    "sign_in",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True, server_default=func.gen_random_uuid()),
+    Column("hash", LargeBinary, unique=True, comment="SHA-256 of the token in its link; null: no link yet"),
+    Column("browser", LargeBinary, comment="SHA-256 of the cookie of the browser that began it; null: any browser"),
+    Column("client", Text, ForeignKey("client.id", ondelete="CASCADE"), comment="null: to see what has access"),
+    Column("asked", JSONB, comment="what the client asked for (RFC 6749, section 4.1.1)"),
+    Column("language", Text, nullable=False, server_default="en"),
+    Column("address", Text, comment="where its link goes by e-mail; null: nowhere, or it has gone"),
+    Column("mailbox", LargeBinary, index=True, comment="SHA-256 of that address, to send not too many"),
+    Column("learner", BigInteger, ForeignKey("learner.id"), index=True, comment="who signs in; null: not known yet"),
+    moment("created", nullable=False, server_default=func.now()),
+    moment("expires", nullable=False),
+    moment("used"),
+    Index("ix_sign_in_address", "created", postgresql_where=text("address IS NOT NULL")),
+)
+
+client_grant = Table(
+    "client_grant",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True, server_default=func.gen_random_uuid()),
+    Column("client", Text, ForeignKey("client.id"), nullable=False, index=True),
+    Column("learner", BigInteger, ForeignKey("learner.id"), nullable=False, index=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("code", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the authorization code"),
+    Column("redirect", Text, nullable=False),
+    Column("challenge", Text, nullable=False, comment="S256 code challenge (RFC 7636)"),
+    moment("code_expires", nullable=False),
+    moment("code_used"),
+    moment("created", nullable=False, server_default=func.now()),
+    moment("revoked"),
+)
+
+client_token = Table(
+    "client_token",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the token"),
+    Column("client_grant", UUID(as_uuid=True), ForeignKey("client_grant.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False, comment="access or refresh"),
+    Column("scopes", ARRAY(Text), nullable=False),
+    moment("expires", nullable=False, index=True),
+    moment("used", comment="when a refresh token was exchanged for another"),
 )
 
 # --- facts: statements --------------------------------------------------------------------------------------------

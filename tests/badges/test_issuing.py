@@ -20,11 +20,6 @@ from tests.badges import stored
 from tests.badges.stored import ISSUER, ISSUERS, NOW, SECRET, change
 
 
-@pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
 def problems(connection: Connection, id_: UUID) -> tuple[str, ...]:
     """What our own judge says of a credential as it is kept now."""
     found = credentials.find_credential(connection, id_)

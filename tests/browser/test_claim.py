@@ -47,17 +47,6 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
-@pytest.fixture
-def award(engine: Engine, ana: int) -> UUID:
-    with engine.begin() as connection:
-        return stored.offer(connection, ana)
-
-
-@pytest.fixture
 def site(settings: Settings, engine: Engine) -> Iterator[str]:
     with serving(settings, engine) as address:
         yield address

@@ -1,7 +1,7 @@
 """The application on the fresh stores, and callers with tokens."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -31,8 +31,14 @@ class Caller:
 
 
 @pytest.fixture
-def app(settings: Settings, engine: Engine, redis: Redis) -> Flask:
-    return create_app(settings, engine=engine, redis=redis)
+def public_url(settings: Settings) -> str:
+    """What the service calls itself; modules about badges say something else."""
+    return settings.public_url
+
+
+@pytest.fixture
+def app(settings: Settings, public_url: str, engine: Engine, redis: Redis) -> Flask:
+    return create_app(replace(settings, public_url=public_url), engine=engine, redis=redis)
 
 
 @pytest.fixture

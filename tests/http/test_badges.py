@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -14,9 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, insert, update
 from werkzeug.test import TestResponse
 
-from service.app import create_app
 from service.badges import baking, verification
-from service.settings import Settings
 from service.store import badges
 from service.store.achievements import digest_of
 from service.store.tables import achievement_version, badge_award, claim_link, learner, token
@@ -30,21 +26,8 @@ ADMIN = {"Authorization": "Bearer admin-token"}
 
 
 @pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
-@pytest.fixture
-def client(settings: Settings, engine: Engine, ana: int) -> Iterator[FlaskClient]:
-    app = create_app(replace(settings, public_url=ISSUER.public_url), engine=engine)
-    with app.test_client() as client:
-        yield client
-
-
-@pytest.fixture
-def award(engine: Engine, ana: int) -> UUID:
-    with engine.begin() as connection:
-        return stored.offer(connection, ana)
+def public_url(ana: int) -> str:
+    return ISSUER.public_url
 
 
 @pytest.fixture

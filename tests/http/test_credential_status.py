@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from uuid import UUID
 
 import msgspec
@@ -11,8 +9,6 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
-from service.app import create_app
-from service.settings import Settings
 from service.store import achievements, badges
 from service.store.engine import driver
 from tests.badges import stored
@@ -24,15 +20,8 @@ WHY = {"because": "the training was not recorded properly"}
 
 
 @pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
-@pytest.fixture
-def client(settings: Settings, engine: Engine, ana: int) -> Iterator[FlaskClient]:
-    app = create_app(replace(settings, public_url=ISSUER.public_url), engine=engine)
-    with app.test_client() as client:
-        yield client
+def public_url(ana: int) -> str:
+    return ISSUER.public_url
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -11,8 +9,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, insert, select
 
 from service import erasure
-from service.app import create_app
-from service.settings import Settings
 from service.store import badges
 from service.store.tables import claim_link, credential, learner
 from tests.badges import stored
@@ -24,21 +20,8 @@ HTML = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
-@pytest.fixture
-def client(settings: Settings, engine: Engine, ana: int) -> Iterator[FlaskClient]:
-    app = create_app(replace(settings, public_url=ISSUER.public_url), engine=engine)
-    with app.test_client() as made:
-        yield made
-
-
-@pytest.fixture
-def award(engine: Engine, ana: int) -> UUID:
-    with engine.begin() as connection:
-        return stored.offer(connection, ana)
+def public_url(ana: int) -> str:
+    return ISSUER.public_url
 
 
 @pytest.fixture

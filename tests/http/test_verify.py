@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from dataclasses import replace
 from threading import BoundedSemaphore
 from uuid import UUID
 
@@ -12,10 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, update
 
-from service.app import create_app
 from service.badges.fetching import Unreachable
 from service.http import verify
-from service.settings import Settings
 from service.store import badges
 from service.store.tables import badge_award
 from tests.badges import stored
@@ -25,21 +21,14 @@ ADMIN = {"Authorization": "Bearer admin-token"}
 
 
 @pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
-@pytest.fixture
 def credential(engine: Engine, ana: int) -> UUID:
     with engine.begin() as connection:
         return stored.claim(connection, stored.offer(connection, ana))
 
 
 @pytest.fixture
-def client(settings: Settings, engine: Engine, ana: int) -> Iterator[FlaskClient]:
-    app = create_app(replace(settings, public_url=ISSUER.public_url), engine=engine)
-    with app.test_client() as client:
-        yield client
+def public_url(ana: int) -> str:
+    return ISSUER.public_url
 
 
 @pytest.mark.parametrize("ending", ["json", "jwt", "png", "svg"])

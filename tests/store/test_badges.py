@@ -16,11 +16,6 @@ from tests.badges import stored
 from tests.badges.stored import NOW, change
 
 
-@pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
 def states(connection: Connection, learner: int) -> list[str]:
     return [award.state for award in badges.awards_of(connection, learner, NOW)]
 
