@@ -13,7 +13,7 @@ from service.http import claim_pages, consent
 from service.languages import LANGUAGES, say, sentences
 
 SERVICE = Path(__file__).parents[1] / "service"
-SAID = re.compile(r"""(?<![.\w])(?:_|say)\(\s*"((?:[^"\\]|\\.)*)\"""")
+SAID = re.compile(r"""(?<![.\w])(?:_|say|sentence)\(\s*"((?:[^"\\]|\\.)*)\"""")
 
 
 def said() -> set[str]:

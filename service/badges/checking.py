@@ -17,9 +17,15 @@ import msgspec
 from service.badges import baking, jws, keys, resolving, signing, status, vendored
 from service.badges.fetching import Unreachable
 from service.badges.resolving import Read
+from service.languages import Sentence, sentence
 
 Outcome = Literal["good", "bad", "unknown"]
 PURPOSES = {"revocation": "revoked", "suspension": "suspended"}
+ENDED = {
+    "revoked": sentence("Its issuer has revoked it."),
+    "suspended": sentence("Its issuer has suspended it."),
+    "marked": sentence("Its issuer has marked it."),
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,12 @@ class Finding:
 
     about: str
     outcome: Outcome
-    words: str
+    said: Sentence
+
+    @property
+    def words(self) -> str:
+        """The sentence in English."""
+        return str(self.said)
 
 
 @dataclass
@@ -46,8 +57,8 @@ class Report:
     id: str = ""
     findings: list[Finding] = field(default_factory=list)
 
-    def find(self, about: str, outcome: Outcome, words: str) -> None:
-        self.findings.append(Finding(about, outcome, words))
+    def find(self, about: str, outcome: Outcome, said: Sentence) -> None:
+        self.findings.append(Finding(about, outcome, said))
 
     @property
     def outcome(self) -> Outcome:
@@ -57,7 +68,11 @@ class Report:
 
 
 class NoBadge(Exception):
-    """What was shown is no Open Badge; the message says what to show instead."""
+    """What was shown is no Open Badge; `why` says what to show instead."""
+
+    def __init__(self, why: Sentence) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 def text_of(shown: bytes, read: Read) -> str:
@@ -75,20 +90,21 @@ def text_of(shown: bytes, read: Read) -> str:
             shown = read(text)
         except Unreachable as error:
             if not error.content.lstrip().startswith(b"{"):
-                raise NoBadge(f"The badge could not be had from its address. {error}") from None
+                raise NoBadge(sentence("The badge could not be had from its address. {why}", why=error.why)) from None
             shown = error.content
-    raise NoBadge("This is no Open Badge. Show a badge file (JSON, JWT, PNG or SVG), or its address.")
+    raise NoBadge(sentence("This is no Open Badge. Show a badge file (JSON, JWT, PNG or SVG), or its address."))
 
 
 def _unbaked(picture: bytes) -> bytes:
     try:
         found = baking.unbake(picture)
     except ValueError:
-        raise NoBadge("This is no picture that could carry a badge, or it is broken.") from None
+        raise NoBadge(sentence("This is no picture that could carry a badge, or it is broken.")) from None
     if not found:
         raise NoBadge(
-            "This picture carries no badge. Some programs take the badge out when they save or send a picture: "
-            "use the file as it was first saved."
+            sentence(
+                "This picture carries no badge. Some programs take it out when they save a picture: use the first one."
+            )
         )
     return found.encode()
 
@@ -99,12 +115,12 @@ def check(text: str, read: Read, now: datetime, email: str = "") -> Report:
     try:
         credential = jws.read(text)[1] if token else msgspec.json.decode(text)
     except (ValueError, msgspec.DecodeError, RecursionError):
-        raise NoBadge("This is no Open Badge: it is neither JSON nor a JWT.") from None
+        raise NoBadge(sentence("This is no Open Badge: it is neither JSON nor a JWT.")) from None
     credential = credential.get("vc", credential) if isinstance(credential, dict) else credential
     try:
         report = _said(credential)
     except (AttributeError, TypeError, KeyError):
-        raise NoBadge("This is no Open Badge: what such a badge says is missing.") from None
+        raise NoBadge(sentence("This is no Open Badge: what such a badge says is missing.")) from None
     checks: list[tuple[str, Callable[[], None]]] = [
         ("signature", lambda: _check_signature(report, credential, token, read)),
         ("dates", lambda: _check_dates(report, now)),
@@ -116,9 +132,9 @@ def check(text: str, read: Read, now: datetime, email: str = "") -> Report:
         try:
             look()
         except Unreachable as error:
-            report.find(about, "unknown", f"It could not be checked. {error}")
+            report.find(about, "unknown", sentence("It could not be checked. {why}", why=error.why))
         except (AttributeError, TypeError, KeyError, ValueError, IndexError, OverflowError, RecursionError):
-            report.find(about, "bad", "What the badge says about it is not as the standard wants it.")
+            report.find(about, "bad", sentence("What the badge says about it is not as the standard wants it."))
     return report
 
 
@@ -150,23 +166,23 @@ def issuer_id(credential: Mapping[str, Any]) -> str:
 def _check_signature(report: Report, credential: Mapping[str, Any], token: str | None, read: Read) -> None:
     found = _signature_problems(credential, token, report.issuer_id, read)
     if found is None:
-        report.find("signature", "unknown", "It is signed in a way, or with a vocabulary, that this page cannot check.")
+        foreign = sentence("It is signed in a way, or with a vocabulary, that this page cannot check.")
+        report.find("signature", "unknown", foreign)
     elif found:
-        report.find("signature", "bad", f"It is not what its issuer signed. ({found[0]})")
+        report.find("signature", "bad", sentence("It is not what its issuer signed. ({detail})", detail=found[0]))
     else:
-        report.find("signature", "good", "It was signed by its issuer and has not been changed since.")
+        report.find("signature", "good", sentence("It was signed by its issuer and has not been changed since."))
         _check_issuer(report)
 
 
 def _check_issuer(report: Report) -> None:
     did = report.issuer_id
-    if did.startswith("did:web:"):
-        report.find("issuer", "good", f"The issuer proves to be {resolving.address(did).split('/')[2]}.")
-    elif did.startswith("http"):
-        report.find("issuer", "good", f"The issuer proves to be {did.split('/')[2]}.")
+    address = resolving.address(did) if did.startswith("did:web:") else did
+    if address.startswith("http"):
+        report.find("issuer", "good", sentence("The issuer proves to be {site}.", site=address.split("/")[2]))
     else:
-        words = "The issuer is known by its key alone; who that is, the badge says of itself. Ask whom you know there."
-        report.find("issuer", "unknown", words)
+        alone = sentence("The issuer is known by its key alone; who that is, the badge says of itself. Ask elsewhere.")
+        report.find("issuer", "unknown", alone)
 
 
 def _signature_problems(
@@ -195,13 +211,13 @@ def _signature_problems(
 
 def _check_dates(report: Report, now: datetime) -> None:
     if report.issued and _moment(report.issued) > now:
-        report.find("dates", "bad", "It is not valid yet.")
+        report.find("dates", "bad", sentence("It is not valid yet."))
     elif report.expires and _moment(report.expires) < now:
-        report.find("dates", "bad", "It has expired.")
+        report.find("dates", "bad", sentence("It has expired."))
     elif report.expires:
-        report.find("dates", "good", "It has not expired.")
+        report.find("dates", "good", sentence("It has not expired."))
     else:
-        report.find("dates", "good", "It does not expire.")
+        report.find("dates", "good", sentence("It does not expire."))
 
 
 def _check_status(report: Report, credential: Mapping[str, Any], read: Read) -> None:
@@ -218,13 +234,14 @@ def _check_status(report: Report, credential: Mapping[str, Any], read: Read) -> 
         elif kind in ("BitstringStatusListEntry", "StatusList2021Entry"):
             ended = _ended(report, entry, read)
         else:
-            report.find("status", "unknown", "Whether it was withdrawn is told in a way that this page cannot read.")
+            told = sentence("Whether it was withdrawn is told in a way that this page cannot read.")
+            report.find("status", "unknown", told)
             return
         if ended:
-            report.find("status", "bad", f"Its issuer has {ended} it.")
+            report.find("status", "bad", ENDED[ended])
             return
-    words = "Its issuer has not withdrawn it." if entries else "Its issuer does not say where it would be withdrawn."
-    report.find("status", "good", words)
+    silent = sentence("Its issuer does not say where it would be withdrawn.")
+    report.find("status", "good", sentence("Its issuer has not withdrawn it.") if entries else silent)
 
 
 def _ended(report: Report, entry: Mapping[str, Any], read: Read) -> str:
@@ -237,7 +254,7 @@ def _ended(report: Report, entry: Mapping[str, Any], read: Read) -> str:
     if issuer_id(listed) != report.issuer_id or problems:
         raise ValueError("the list is not what the issuer signed")
     if problems is None:
-        raise Unreachable("The list of withdrawn badges is signed in a way that this page cannot check.")
+        raise Unreachable(sentence("The list of withdrawn badges is signed in a way that this page cannot check."))
     subject, purpose = _one(listed["credentialSubject"]), str(entry["statusPurpose"])
     if listed["id"] != entry["statusListCredential"] or purpose not in _listed(subject["statusPurpose"]):
         raise ValueError("it is another list")
@@ -253,11 +270,11 @@ def _check_recipient(report: Report, credential: Mapping[str, Any], email: str) 
         for one in identities
     ]
     if any(matches) or str(subject.get("id", "")).lower() == f"mailto:{email.lower()}":
-        report.find("recipient", "good", f"It was awarded to {email}.")
+        report.find("recipient", "good", sentence("It was awarded to {email}.", email=email))
     elif identities:
-        report.find("recipient", "bad", f"It was not awarded to {email}.")
+        report.find("recipient", "bad", sentence("It was not awarded to {email}.", email=email))
     else:
-        report.find("recipient", "unknown", "It does not name its holder by an e-mail address.")
+        report.find("recipient", "unknown", sentence("It does not name its holder by an e-mail address."))
 
 
 def same_person(email: str, identity: str, hashed: bool, salt: str) -> bool:

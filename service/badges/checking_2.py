@@ -15,9 +15,10 @@ import jwt
 import msgspec
 
 from service.badges import jws
-from service.badges.checking import NoBadge, Report, same_person
+from service.badges.checking import ENDED, NoBadge, Report, same_person
 from service.badges.fetching import Unreachable
 from service.badges.resolving import Read
+from service.languages import sentence
 
 
 def is_assertion(text: str) -> bool:
@@ -47,9 +48,9 @@ def check(text: str, read: Read, now: datetime, email: str = "") -> Report:
         if email:
             _check_recipient(report, assertion, email)
     except Unreachable as error:
-        raise NoBadge(f"A part of the badge could not be had from its issuer. {error}") from None
+        raise NoBadge(sentence("A part of the badge could not be had from its issuer. {why}", why=error.why)) from None
     except (AttributeError, TypeError, KeyError, ValueError, RecursionError):
-        raise NoBadge("This is no Open Badge 2.0: what such a badge says is missing.") from None
+        raise NoBadge(sentence("This is no Open Badge 2.0: what such a badge says is missing.")) from None
     return report
 
 
@@ -69,7 +70,8 @@ def _hosted(shown: Mapping[str, Any], read: Read) -> tuple[Mapping[str, Any], bo
 def _revoked(shown: Mapping[str, Any], gone: Mapping[str, Any]) -> Report:
     report = Report("2.0", name="A badge that was withdrawn", id=str(shown["id"]))
     because = gone.get("revocationReason")
-    report.find("status", "bad", f"Its issuer has revoked it{f': {because}' if because else ''}.")
+    why = sentence("Its issuer has revoked it: {because}.", because=because) if because else ENDED["revoked"]
+    report.find("status", "bad", why)
     return report
 
 
@@ -106,15 +108,16 @@ def _check_origin(
     site = urlsplit(str(issuer.get("id", ""))).netloc
     if token is not None:
         signed = _signed(assertion, issuer, token, read)
-        words = "It was signed by its issuer and has not been changed since."
-        report.find("signature", "good" if signed else "bad", words if signed else "It is not what its issuer signed.")
+        words = sentence("It was signed by its issuer and has not been changed since.")
+        wrong = sentence("It is not what its issuer signed.")
+        report.find("signature", "good" if signed else "bad", words if signed else wrong)
     else:
         same = site and {urlsplit(str(one.get("id", ""))).netloc for one in (assertion, badge)} == {site}
-        words = "It is hosted by its issuer, at the address that it names, and says this today."
-        report.find("signature", "good" if same else "bad", words if same else "It is not hosted by its issuer.")
-    report.find(
-        "issuer", "good" if site else "unknown", f"The issuer proves to be {site}." if site else "It names none."
-    )
+        words = sentence("It is hosted by its issuer, at the address that it names, and says this today.")
+        wrong = sentence("It is not hosted by its issuer.")
+        report.find("signature", "good" if same else "bad", words if same else wrong)
+    proven = sentence("The issuer proves to be {site}.", site=site)
+    report.find("issuer", "good" if site else "unknown", proven if site else sentence("It names none."))
 
 
 def _signed(assertion: Mapping[str, Any], issuer: Mapping[str, Any], token: str, read: Read) -> bool:
@@ -133,9 +136,10 @@ def _signed(assertion: Mapping[str, Any], issuer: Mapping[str, Any], token: str,
 def _check_dates(report: Report, now: datetime) -> None:
     expires = datetime.fromisoformat(report.expires) if report.expires else None
     if expires is not None and expires < now:
-        report.find("dates", "bad", "It has expired.")
+        report.find("dates", "bad", sentence("It has expired."))
     else:
-        report.find("dates", "good", "It has not expired." if expires else "It does not expire.")
+        held = sentence("It has not expired.") if expires else sentence("It does not expire.")
+        report.find("dates", "good", held)
 
 
 def _check_status(
@@ -145,16 +149,16 @@ def _check_status(
     revoked = _document(listed, read).get("revokedAssertions", []) if listed else []
     named = {one.get("id", one.get("uid")) if isinstance(one, dict) else one for one in revoked}
     if assertion.get("id") in named:
-        report.find("status", "bad", "Its issuer has revoked it.")
+        report.find("status", "bad", ENDED["revoked"])
     else:
-        report.find("status", "good", "Its issuer has not withdrawn it.")
+        report.find("status", "good", sentence("Its issuer has not withdrawn it."))
 
 
 def _check_recipient(report: Report, assertion: Mapping[str, Any], email: str) -> None:
     to = assertion["recipient"]
     if to.get("type") != "email":
-        report.find("recipient", "unknown", "It does not name its holder by an e-mail address.")
+        report.find("recipient", "unknown", sentence("It does not name its holder by an e-mail address."))
     elif same_person(email, str(to["identity"]), bool(to.get("hashed")), str(to.get("salt", ""))):
-        report.find("recipient", "good", f"It was awarded to {email}.")
+        report.find("recipient", "good", sentence("It was awarded to {email}.", email=email))
     else:
-        report.find("recipient", "bad", f"It was not awarded to {email}.")
+        report.find("recipient", "bad", sentence("It was not awarded to {email}.", email=email))

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urljoin, urlsplit
 
+from service.languages import Sentence, sentence
+
 Resolve = Callable[[str, int], list[str]]
 
 LONGEST_SECONDS = 8.0
@@ -30,10 +32,11 @@ _resolving = ThreadPoolExecutor(8, "resolve")
 
 
 class Unreachable(Exception):
-    """A document cannot be had; the message says why. status: what its server answered, if it did."""
+    """A document cannot be had; `why` says why. status: what its server answered, if it did."""
 
-    def __init__(self, message: str, status: int | None = None, content: bytes = b"") -> None:
-        super().__init__(message)
+    def __init__(self, why: Sentence, status: int | None = None, content: bytes = b"") -> None:
+        super().__init__(str(why))
+        self.why = why
         self.status = status
         self.content = content
 
@@ -46,7 +49,7 @@ def fetch(url: str, accept: str = ACCEPT, resolve: Resolve | None = None) -> byt
         if isinstance(answer, bytes):
             return answer
         url = urljoin(url, answer)
-    raise Unreachable(f"{_site(url)} sends from one address to the next.")
+    raise Unreachable(sentence("{site} sends from one address to the next.", site=_site(url)))
 
 
 def _ask(url: str, accept: str, deadline: float, resolve: Resolve) -> bytes | str:
@@ -64,12 +67,13 @@ def _ask(url: str, accept: str, deadline: float, resolve: Resolve) -> bytes | st
             return location
         content = _read(response, deadline, host)
     except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: closed while it was read
-        raise Unreachable(f"{host} does not answer as a web site: {error}.") from None
+        raise Unreachable(sentence("{site} does not answer as a web site: {error}.", site=host, error=error)) from None
     finally:
         end.cancel()
         connection.close()
     if response.status != 200:
-        raise Unreachable(f"{host} answers with status {response.status}.", response.status, content)
+        why = sentence("{site} answers with status {status}.", site=host, status=response.status)
+        raise Unreachable(why, response.status, content)
     return content
 
 
@@ -79,9 +83,9 @@ def _taken_apart(url: str) -> tuple[str, str, int, str]:
         port = parts.port or PORTS[parts.scheme]
         host = (parts.hostname or "").encode("idna").decode()
     except (ValueError, KeyError, UnicodeError):
-        raise Unreachable("Only addresses that start with https:// or http:// are asked for.") from None
+        raise Unreachable(sentence("Only addresses that start with https:// or http:// are asked for.")) from None
     if not host or parts.username is not None or port not in PORTS.values() or not url.isprintable():
-        raise Unreachable("Only plain addresses of web sites are asked for, without user names and odd ports.")
+        raise Unreachable(sentence("Only plain addresses of web sites are asked for, without users and odd ports."))
     return parts.scheme, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
@@ -90,11 +94,11 @@ def _public(host: str, port: int, deadline: float, resolve: Resolve) -> str:
     try:
         found = _resolving.submit(resolve, host, port).result(max(0.1, deadline - time.monotonic()))
     except (OSError, UnicodeError, TimeoutError):
-        raise Unreachable(f"There is no site {host}.") from None
+        raise Unreachable(sentence("There is no site {site}.", site=host)) from None
     if not found:
-        raise Unreachable(f"There is no site {host}.")
+        raise Unreachable(sentence("There is no site {site}.", site=host))
     if not all(is_public(address) for address in found):
-        raise Unreachable(f"{host} is no public site; only those are asked.")
+        raise Unreachable(sentence("{site} is no public site; only those are asked.", site=host))
     return found[0]
 
 
@@ -123,7 +127,7 @@ def _connection(scheme: str, host: str, port: int, address: str, deadline: float
         secure = scheme == "https"
         connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if secure else plain
     except OSError as error:
-        raise Unreachable(f"{host} cannot be reached: {error}.") from None
+        raise Unreachable(sentence("{site} cannot be reached: {error}.", site=host, error=error)) from None
     return connection
 
 
@@ -132,9 +136,9 @@ def _read(response: http.client.HTTPResponse, deadline: float, host: str) -> byt
     while piece := response.read1(1 << 16):
         content += piece
         if len(content) > MOST_BYTES:
-            raise Unreachable(f"What {host} sends is larger than any badge.")
+            raise Unreachable(sentence("What {site} sends is larger than any badge.", site=host))
         if time.monotonic() > deadline:
-            raise Unreachable(f"{host} takes too long.")
+            raise Unreachable(sentence("{site} takes too long.", site=host))
     return content
 
 

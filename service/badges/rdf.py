@@ -17,10 +17,13 @@ from service.badges import vendored
 
 
 def quads(document: Mapping[str, Any]) -> list[Quad]:
-    """What the document says, a statement a quad."""
+    """What the document says, a statement a quad; ValueError if it is no JSON-LD."""
     contexts = [vendored.context(url) for url in document["@context"]]
     inlined = json.dumps({**document, "@context": contexts})
-    return list(pyoxigraph.parse(inlined, format=RdfFormat.JSON_LD))
+    try:
+        return list(pyoxigraph.parse(inlined, format=RdfFormat.JSON_LD))
+    except SyntaxError as error:
+        raise ValueError(f"is no JSON-LD: {error}") from None
 
 
 def canonical(document: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from service.badges import jws, keys
 from service.badges.fetching import Unreachable
 from service.badges.keys import PublicKey
+from service.languages import sentence
 
 Read = Callable[[str], bytes]
 """What is at a web address; raises Unreachable."""
@@ -38,7 +39,7 @@ def document(did: str, read: Read) -> Mapping[str, Any]:
         return _object(read(address(did)), did)
     if did.startswith(("https://", "http://")):
         return _object(read(did), did)
-    raise Unreachable(f"This service does not know how to look up {did[:80]}.")
+    raise Unreachable(sentence("This service does not know how to look up {did}.", did=did[:80]))
 
 
 def address(did: str) -> str:
@@ -53,7 +54,7 @@ def _object(content: bytes, name: str) -> Mapping[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise Unreachable(f"What is at {name[:200]} is no JSON document.")
+        raise Unreachable(sentence("What is at {address} is no JSON document.", address=name[:200]))
     return found
 
 

@@ -26,16 +26,17 @@ from service.http.auth import requires
 from service.http.holders import readable
 from service.http.issuers import issuer
 from service.http.pages import page
+from service.http.pages.reader import language, say
 from service.http.problems import Problem
 from service.http.resources import Blueprint
 from service.http.services import services
+from service.languages import sentence
 from service.store import credentials
 
 blueprint = Blueprint("verify", __name__, description="Checks of Open Badges of any issuer")
 
 MOST_READ, LONGEST_SECONDS = 10, 20.0
 _at_once = threading.BoundedSemaphore(8)
-PRIVATE = "Its holder does not share what it says. The certificate or the file says it."
 OURS = ("credentials", "issuers", "status", "ob2", "achievements")
 
 
@@ -83,8 +84,11 @@ def verify(given: Mapping[str, str]) -> dict[str, Any]:
     try:
         report = _checked(given["badge"].encode(errors="replace"), given["email"].strip())
     except NoBadge as error:
-        raise Problem(422, str(error)) from None
-    return {**asdict(report), "outcome": report.outcome}
+        raise Problem(422, error.why.in_(language())) from None
+    findings = [
+        {"about": one.about, "outcome": one.outcome, "words": one.said.in_(language())} for one in report.findings
+    ]
+    return {**asdict(report), "findings": findings, "outcome": report.outcome}
 
 
 @blueprint.route("/verify")
@@ -106,11 +110,11 @@ def answer() -> Response:
     file, email = request.files.get("file"), request.form.get("email", "").strip()
     shown = (file.read() if file else b"") or request.form.get("badge", "").strip().encode(errors="replace")
     if not shown:
-        return _page(None, "Choose a file, or paste a badge or its address.", email)
+        return _page(None, say("Choose a file, or paste a badge or its address."), email)
     try:
         return _page(_checked(shown, email), "", email)
     except NoBadge as error:
-        return _page(None, str(error), email)
+        return _page(None, error.why.in_(language()), email)
 
 
 @blueprint.route("/verify/<uuid:id_>")
@@ -123,7 +127,8 @@ def of_ours(id_: UUID) -> Response:
     try:
         readable(id_)
     except NotFound:  # whoever has the certificate may ask whether it holds, and nothing else
-        report = replace(report, name="This badge is not public", description=PRIVATE, criteria="", id="")
+        private = say("Its holder does not share what it says. The certificate or the file says it.")
+        report = replace(report, name=say("This badge is not public"), description=private, criteria="", id="")
     return _page(report, "", "", "../")
 
 
@@ -168,7 +173,7 @@ class Reader:
         if url not in self._known:
             self._left -= 1
             if self._left < 0 or time.monotonic() > self._deadline:
-                raise Unreachable("The badge leads to more documents than can be looked at.")
+                raise Unreachable(sentence("The badge leads to more documents than can be looked at."))
             own = _own_path(url)
             self._known[url] = fetch(url) if own is None else _ours(own)
         return self._known[url]
@@ -190,5 +195,9 @@ def _ours(path: str) -> bytes:
         response = current_app.full_dispatch_request()
     content = response.get_data()
     if response.status_code != 200:
-        raise Unreachable(f"There is no such document here ({response.status_code}).", response.status_code, content)
+        raise Unreachable(
+            sentence("There is no such document here ({status}).", status=response.status_code),
+            response.status_code,
+            content,
+        )
     return content

@@ -6,6 +6,8 @@ A sentence that a language does not know is said in English, so nobody is left w
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,29 @@ MONTHS = {
         *("Juli", "August", "September", "Oktober", "November", "Dezember"),
     ],
 }
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Something to say once it is known in which language: an English sentence, and the values for its places.
+
+    A value that is a sentence itself is said in the same language.
+    """
+
+    text: str
+    values: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return self.in_("en")
+
+    def in_(self, language: str) -> str:
+        told = {name: one.in_(language) if isinstance(one, Sentence) else one for name, one in self.values.items()}
+        return say(self.text, language, **told)
+
+
+def sentence(text: str, /, **values: object) -> Sentence:
+    """A sentence with its values, to be said later."""
+    return Sentence(text, values)
 
 
 def say(sentence: str, language: str, /, **values: object) -> str:

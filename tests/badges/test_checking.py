@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from service.badges import baking, checking, checking_2, documents, jws, keys, open_badges_2, signing, status
@@ -21,6 +21,7 @@ from service.badges.documents import Issuer
 from service.badges.fetching import Unreachable
 from service.badges.keys import SigningKey
 from service.badges.resolving import Read
+from service.languages import sentence
 from tests.badges import samples
 from tests.badges.test_baking import PNG, SVG
 from tests.laws.effort import examples
@@ -43,7 +44,7 @@ def web(**pages: Any) -> Read:
 
     def read(url: str) -> bytes:
         if url not in known:
-            raise Unreachable(f"There is no site {url}.")
+            raise Unreachable(sentence(f"There is no site {url}."))
         return known[url] if isinstance(known[url], bytes) else json.dumps(known[url]).encode()
 
     return read
@@ -146,7 +147,7 @@ def test_somebody_elses_badge_is_told_so() -> None:
 
 def test_what_cannot_be_reached_is_left_open_and_not_called_bad() -> None:
     def nothing(url: str) -> bytes:
-        raise Unreachable(f"There is no site {url}.")
+        raise Unreachable(sentence(f"There is no site {url}."))
 
     report = checking.check(TEXT, nothing, NOW)
     assert (report.outcome, outcomes(report)["signature"]) == ("unknown", "unknown")
@@ -212,6 +213,7 @@ JSON = st.recursive(
 
 
 @given(st.sampled_from(sorted(SIGNED)), JSON)
+@example("awardedDate", {"@context": None})
 @examples(60)
 def test_whatever_stands_in_a_badge_there_is_an_answer(name: str, value: Any) -> None:
     for text in (json.dumps({**SIGNED, name: value}), json.dumps({"type": "Assertion", **SIGNED, name: value})):
@@ -264,7 +266,7 @@ def test_an_expired_or_revoked_hosted_badge_does_not_hold() -> None:
 
     def gone(url: str) -> bytes:
         told = open_badges_2.revoked(samples.ISSUER, samples.AWARD.id, "cheated")
-        raise Unreachable("gone", 410, json.dumps(told).encode())
+        raise Unreachable(sentence("gone"), 410, json.dumps(told).encode())
 
     report = checking_2.check(json.dumps({"type": "Assertion", "id": HOSTED}), gone, NOW)
     assert report.findings[0].words == "Its issuer has revoked it: cheated."

@@ -117,3 +117,16 @@ def test_one_check_reads_so_many_documents_and_no_more(client: FlaskClient, monk
             assert reader(f"https://other.example.org/{number}#key") == b"{}"
         with pytest.raises(Unreachable, match="more documents"):
             reader("https://other.example.org/one-more")
+
+
+def test_what_came_of_it_is_told_in_the_readers_language(client: FlaskClient, credential: UUID) -> None:
+    german = {"Accept-Language": "de"}
+    page = client.get(f"/verify/{credential}", headers=german).text
+    assert '<html lang="de">' in page
+    assert "Dieses Badge gilt" in page
+    assert "Es wurde von seinem Aussteller signiert" in page
+    refused = client.post("/verify", headers=german, data={"badge": "https://127.0.0.1/badge"}).text
+    assert "127.0.0.1 ist keine öffentliche Website; nur solche werden gefragt." in refused
+    assert "unter seiner Adresse nicht zu bekommen" in refused
+    told = client.post("/api/v1/verify", headers=ADMIN | german, json={"badge": "hello"})
+    assert told.get_json()["detail"].startswith("Das ist kein Open Badge")
