@@ -27,7 +27,7 @@ from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
 
-from service import boards, children, previews, pulling, reminding, replay, rule_health, signing_in, telling
+from service import boards, children, previews, pulling, reissuing, reminding, replay, rule_health, signing_in, telling
 from service.badges import keyring, lists
 from service.badges.issuers import issuers
 from service.core.rule import Board
@@ -118,6 +118,7 @@ def work(settings: Settings) -> None:
             partial(telling.tell, settings, base),
             partial(signing_in.send, settings, base),
             partial(reminding.remind, settings, base),
+            partial(reissuing.reissue, settings, base),
             partial(measure_rules, settings, redis),
         )
     ]

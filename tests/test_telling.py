@@ -19,11 +19,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from sqlalchemy import Engine, update
 
-from service import reminding, telling
+from service import reissuing, reminding, telling
 from service.badges import mail
 from service.badges.mail import Server, Unsent
 from service.settings import Settings
-from service.store import badges, offers
+from service.store import badges, offers, readdressed
+from service.store.engine import driver
 from service.store.tables import badge_award, credential, identifier, learner
 from service.telling import Throttled
 from tests.badges import stored
@@ -221,3 +222,18 @@ def test_nobody_is_reminded_of_what_was_earned_again(
     with engine.begin() as connection:
         badges.settle(connection, [change(ana, key="2", happened=NOW)])
     assert reminding.remind(mailing.settings, engine) == 0
+
+
+def test_who_has_new_badges_is_told_once_of_all_of_them(mailing: Mailing, engine: Engine) -> None:
+    ana = stored.prepare(engine)
+    with engine.begin() as connection:
+        stored.claim(connection, stored.offer(connection, ana))
+        connection.execute(identifier.insert().values(key="sha1:5", learner=ana, mbox="mailto:ana@new.example.org"))
+        readdressed.note(driver(connection), [ana])
+    later = NOW + 2 * reissuing.SETTLE
+    assert [reissuing.reissue(mailing.settings, engine, later) for _ in range(2)] == [1, 0]
+    (told,) = mailing.postbox.delivered
+    assert told["Subject"] == "Your badges were issued anew"
+    text = told.get_content()
+    assert "Keen learner" in text
+    assert re.search(r"http://127.0.0.1:8000/claim/\S+", text)

@@ -548,6 +548,31 @@ def upgrade() -> None:
     )
     op.create_index("ix_statement_received", "statement", ["received"], unique=False, postgresql_using="brin")
     op.create_table(
+        "readdressed",
+        sa.Column("learner", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when an identifier came or went last; null: what they hold was looked at since",
+        ),
+        sa.Column(
+            "reissued",
+            sa.ARRAY(sa.UUID()),
+            nullable=True,
+            comment="awards with new credentials that they do not know of yet",
+        ),
+        sa.PrimaryKeyConstraint("learner", name=op.f("pk_readdressed")),
+        comment="learners of whom other identifiers are known than before",
+    )
+    op.create_index(
+        "ix_readdressed_since",
+        "readdressed",
+        ["since"],
+        unique=False,
+        postgresql_where=sa.text("since IS NOT NULL"),
+    )
+    op.create_table(
         "status_list",
         sa.Column("id", sa.Integer(), sa.Identity(always=False), nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False, comment="slug; who signs it"),
@@ -934,6 +959,8 @@ def downgrade() -> None:
     op.drop_index("ix_statement_received", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
     op.drop_table("lrs")
+    op.drop_index("ix_readdressed_since", table_name="readdressed", postgresql_where=sa.text("since IS NOT NULL"))
+    op.drop_table("readdressed")
     op.drop_table("source_secret")
     op.drop_table("source")
     op.drop_table("signing_key")

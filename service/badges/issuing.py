@@ -205,13 +205,13 @@ def reissue(
     issuers: Issuers,
     secret: str,
     now: datetime,
-    because: str,
+    because: str | None,
     subject: str | None = None,
 ) -> UUID:
     """Sign the credential of a claimed award anew, with what is known of its learner now: the id of the new one.
 
-    The old one is revoked and says by which it was replaced. subject: the DID of the wallet's key that the new one is
-    bound to; else it stays bound to the key that the old one was bound to, if it was.
+    The old one says by which it was replaced, and is revoked if `because` says why. subject: the DID of the wallet's
+    key that the new one is bound to; else it stays bound to the key that the old one was bound to, if it was.
     """
     (new,) = issue(connection, [award], issuers, secret, now, subject or wallet_key(connection, award))
     if award.credential:

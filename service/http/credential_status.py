@@ -22,8 +22,9 @@ from service.http.problems import Problem
 from service.http.resources import PAGE, Blueprint
 from service.http.services import services
 from service.store import badges as store
-from service.store import credentials
+from service.store import credentials, readdressed
 from service.store.badges import Award
+from service.store.engine import driver
 
 blueprint = Blueprint(
     "credential_status", __name__, url_prefix="/api/v1/badges", description="Decisions about badges that were taken"
@@ -103,7 +104,9 @@ def reinstate(award: UUID) -> dict[str, Any]:
     """Let a suspended badge hold again"""
     now = datetime.now(UTC)
     with services().engine.begin() as connection:
-        _suspend(connection, _taken(connection, award, now), None, now)
+        found = _taken(connection, award, now)
+        _suspend(connection, found, None, now)
+        readdressed.note(driver(connection), [found.learner])  # what changed about its holder meanwhile
         return _signed(connection, award, now)
 
 

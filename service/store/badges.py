@@ -94,10 +94,10 @@ _UNDO = text(f"""
         FROM change
         WHERE badge_award.learner = change.learner AND badge_award.rule = change.rule AND badge_award.key = change.key
           AND badge_award.achievement = change.achievement AND undone IS NULL
-        RETURNING badge_award.credential, badge_award.state
+        RETURNING badge_award.id, badge_award.state
     )
     UPDATE credential SET revoked = now(), revoked_because = 'what it was awarded for was withdrawn'
-    FROM lost WHERE lost.state = 'revoked' AND credential.id = lost.credential AND credential.revoked IS NULL
+    FROM lost WHERE lost.state = 'revoked' AND credential.award = lost.id AND credential.revoked IS NULL
     RETURNING credential.status_list
 """)  # noqa: S608 - no value is written into it
 

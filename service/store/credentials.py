@@ -96,9 +96,12 @@ def keep_jws(connection: Connection, id_: UUID, jws: str, key: str) -> str:
     return kept
 
 
-def replace(connection: Connection, old: UUID, new: UUID, because: str, now: datetime) -> None:
-    """Revoke a credential that another one, already added, has superseded, and say which."""
+def replace(connection: Connection, old: UUID, new: UUID, because: str | None, now: datetime) -> None:
+    """Say of a credential which other one, already added, has superseded it, and revoke it if there is a reason."""
     changed = update(credential).where(credential.c.id == old)
+    if because is None:
+        connection.execute(changed.values(replaced_by=new))
+        return
     gone = case((credential.c.revoked.is_(None), because), else_=credential.c.revoked_because)
     values = {"replaced_by": new, "revoked": func.coalesce(credential.c.revoked, now), "revoked_because": gone}
     mark_dirty(connection, connection.execute(changed.values(values).returning(credential.c.status_list)).scalars())
@@ -107,12 +110,13 @@ def replace(connection: Connection, old: UUID, new: UUID, because: str, now: dat
 def suspend(connection: Connection, id_: UUID, because: str | None, now: datetime) -> bool:
     """Suspend a credential (`because` tells why), or reinstate it (None); False if its list is no list of suspensions.
 
-    A revoked one is left as it is.
+    So are those that it has replaced. A revoked one is left as it is.
     """
+    award = select(credential.c.award).where(credential.c.id == id_).scalar_subquery()
     able = select(status_list.c.id).where(status_list.c.purpose == "suspension")
     changed = connection.execute(
         update(credential)
-        .where(credential.c.id == id_, credential.c.revoked.is_(None), credential.c.status_list.in_(able))
+        .where(credential.c.award == award, credential.c.revoked.is_(None), credential.c.status_list.in_(able))
         .values(suspended=None if because is None else now, suspended_because=because)
         .returning(credential.c.status_list)
     )
@@ -122,13 +126,12 @@ def suspend(connection: Connection, id_: UUID, because: str | None, now: datetim
 
 
 def revoke(connection: Connection, award_id: UUID, because: str, now: datetime) -> bool:
-    """Revoke the credential of an award and mark its status list; False if there is none that is not revoked yet."""
-    own = select(badge_award.c.credential).where(badge_award.c.id == award_id).with_for_update()
-    held = connection.execute(own).scalar_one_or_none()
+    """Revoke what was signed for an award and mark status lists; False if there is nothing that is not revoked yet."""
+    connection.execute(select(badge_award.c.id).where(badge_award.c.id == award_id).with_for_update())
     lists = (
         connection.execute(
             update(credential)
-            .where(credential.c.id == held, credential.c.revoked.is_(None))
+            .where(credential.c.award == award_id, credential.c.revoked.is_(None))
             .values(revoked=now, revoked_because=because)
             .returning(credential.c.status_list)
         )

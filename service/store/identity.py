@@ -13,6 +13,7 @@ from uuid import UUID
 
 from service.core.people import cast
 from service.core.statement import Agent, decoded, identifier
+from service.store import readdressed
 from service.store.engine import Driver
 from service.store.share import EVERYBODY, Share
 
@@ -76,9 +77,10 @@ def add_addresses(connection: Driver, addresses: Mapping[str, str]) -> None:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(
             "UPDATE identifier SET mbox = new.mbox FROM unnest(%b::text[], %b::text[]) AS new (key, mbox) "
-            "WHERE identifier.key = new.key AND identifier.mbox IS NULL",
+            "WHERE identifier.key = new.key AND identifier.mbox IS NULL RETURNING learner",
             [list(addresses), list(addresses.values())],
         )
+        readdressed.note(connection, [learner for (learner,) in cursor.fetchall()])
 
 
 def lock(connection: Driver, ids: Iterable[int]) -> dict[int, Person]:

@@ -12,6 +12,7 @@ from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from service.core.people import persons
+from service.store import readdressed
 from service.store.engine import Driver
 from service.store.rules import LOCK
 
@@ -113,6 +114,7 @@ def place(connection: Driver, whose: Mapping[int, int]) -> None:
         "WHERE home = own OR (home IS NULL AND learner = own)",
         columns,
     )
+    readdressed.note(connection, {*whose, *whose.values()})
     _changed(connection)
 
 

@@ -637,6 +637,16 @@ wallet_nonce = Table(
     comment="nonces hold once; a row lives as long as its nonce would",
 )
 
+readdressed = Table(
+    "readdressed",
+    metadata,
+    Column("learner", BigInteger, primary_key=True),
+    moment("since", comment="when an identifier came or went last; null: what they hold was looked at since"),
+    Column("reissued", ARRAY(UUID(as_uuid=True)), comment="awards with new credentials that they do not know of yet"),
+    Index("ix_readdressed_since", "since", postgresql_where=text("since IS NOT NULL")),
+    comment="learners of whom other identifiers are known than before",
+)
+
 status_list = Table(
     "status_list",
     metadata,
