@@ -74,8 +74,6 @@ def _header(token: str) -> Mapping[str, Any]:
         raise Unproven(f"typ is not {TYPE}")
     if header.get("alg") not in ALGORITHMS:
         raise Unproven(f"alg is not one of {', '.join(ALGORITHMS)}")
-    if "crit" in header:
-        raise Unproven("its header says that more must be understood (crit) than is")
     return header
 
 

@@ -104,7 +104,7 @@ def shown(award: UUID, format_: Format, guarded: bool) -> Shown:
     """A new offer for a page; Refused if there is nothing to offer."""
     made = offered(award, format_, guarded)
     link = wallets.link(_address(made))
-    qr = segno.make(link, error="m").svg_data_uri(border=2, dark="#16211e", light="#fff", scale=4)
+    qr = segno.make(link, error="m").svg_data_uri(border=4, dark="#16211e", light="#fff", scale=4)
     return Shown(link, qr, made.tx_code, int(store.OFFER_LIFE.total_seconds() // 60))
 
 

@@ -52,7 +52,6 @@ AUTHORIZATION_SERVERS: tuple[Callable[[str], Document | None], ...] = (of_wallet
 """Each tells of an authorization server by what its identifier adds to PLAUDIT_PUBLIC_URL; None: it is not that one."""
 
 
-@blueprint.route("/oauth-authorization-server", defaults={"path": ""})
 @blueprint.route("/oauth-authorization-server/<path:path>")
 @blueprint.response(200, Published, content_type=JSON, description="Metadata of an authorization server (RFC 8414)")
 def authorization_server(path: str) -> Response:
@@ -90,8 +89,8 @@ def credential_issuer(path: str) -> Response:
 
 def _below(path: str) -> str:
     """What the path of an identifier adds to that of PLAUDIT_PUBLIC_URL; 404 if it is not below it."""
-    own, given = urlsplit(services().settings.public_url).path, f"/{path}" if path else ""
-    return given.removeprefix(own) if given == own or given.startswith(f"{own}/") else abort(404)
+    own, given = urlsplit(services().settings.public_url).path, f"/{path}"
+    return given.removeprefix(own) if given.startswith(f"{own}/") else abort(404)
 
 
 def _issuer(below: str) -> Issuer | None:

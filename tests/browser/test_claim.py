@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -121,6 +122,31 @@ def test_a_badge_is_declined_by_clicking(page: Page, link: str, engine: Engine, 
     keep(page, "declined")
     with engine.begin() as connection:
         assert badges.awards_of(connection, ana, NOW)[0].state == "declined"
+
+
+def test_a_badge_goes_into_a_wallet_by_link_or_qr_code(page: Page, link: str) -> None:
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(link)
+    page.get_by_role("button", name="Take the badge").click()
+    page.get_by_label("Have my wallet ask for a code").check()
+    page.get_by_role("button", name="Put it into a wallet").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("“Keen learner” for your wallet")
+    opening = page.get_by_role("link", name="Open my wallet").get_attribute("href")
+    assert opening is not None
+    assert opening.startswith("openid-credential-offer://?credential_offer_uri=http")
+    expect(page.get_by_label("Link for your wallet")).to_have_value(opening)
+    drawn = page.get_by_role("img", name="QR code: the link for your wallet").evaluate("image => image.naturalWidth")
+    assert drawn > 100
+    code = page.locator(".code")
+    expect(code).to_be_hidden()
+    keep(page, "wallet")
+    page.get_by_text("Show the code that your wallet asks for").click()
+    expect(code).to_have_text(re.compile("^[0-9]{6}$"))
+    keep(page, "wallet-code")
+    page.get_by_role("link", name="Back to the badge").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("“Keen learner” is yours")
+    assert complaints == []
 
 
 def test_the_address_is_copied_by_a_button_where_scripts_run(browser: Browser, link: str) -> None:

@@ -53,6 +53,7 @@ def test_a_suspended_badge_does_not_hold_until_it_is_reinstated(client: FlaskCli
     assert "Suspended" in page
     assert WHY["because"] in page
     assert client.get(path.replace("credentials", "ob2/assertions")).status_code == 410
+    assert post(client, award, "reissue", **WHY) == 409, "which would lift the suspension"
     assert post(client, award, "reinstate") == 200
     assert invalid(client, path) == ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -616,3 +617,19 @@ def test_each_issuer_goes_by_its_own_name_in_wallets(
     )
     assert badge["issuer"]["id"].endswith(":main"), "whoever awarded it signs it anew"
     assert problems(client, badge) == ()
+
+
+def test_two_wallets_at_once_do_not_both_get_it(client: FlaskClient, engine: Engine, award: UUID) -> None:
+    def at_once(ask: Callable[[FlaskClient, int], TestResponse]) -> list[int]:
+        with ThreadPoolExecutor(6) as pool:
+            answers = pool.map(lambda number: ask(client.application.test_client(), number), range(6))
+            return sorted(answer.status_code for answer in answers)
+
+    code = code_of(offered(client, award))
+    assert at_once(lambda own, _: exchanged(own, code)) == [200, *[400] * 5]
+    token, keys = access(client, award), [Wallet.new() for _ in range(6)]
+    proofs = [key.proof(WE, nonce(client)) for key in keys]
+    assert at_once(lambda own, number: asked(own, token, proofs[number])) == [200, *[400] * 5]
+    with engine.connect() as connection:
+        standing = connection.execute(select(credential.c.id).where(credential.c.revoked.is_(None))).all()
+    assert len(standing) == 1
