@@ -21,7 +21,7 @@ from service.core.people import cast, identifiers
 from service.core.statement import Agent, decoded
 from service.merging import match_again, who_fulfils
 from service.recount import Changed, Recount
-from service.store import credentials, grants, history, identity, outbox, people, scores, statements
+from service.store import credentials, grants, history, identity, outbox, people, scores, statements, writeback
 from service.store.engine import Driver, driver
 from service.world import People, world
 
@@ -39,6 +39,7 @@ def erase(connection: Connection, learner: int) -> Changed | None:
     people.forget(beneath, homes)
     grants.forget(connection, list(homes))
     _end_credentials(connection, homes)
+    writeback.note(beneath, [person])
     rows = scores.renew(connection, person)
     return changed._replace(
         scores=[*changed.scores, *rows],

@@ -27,7 +27,19 @@ from redis import Redis, RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy import Engine
 
-from service import boards, children, previews, pulling, reissuing, reminding, replay, rule_health, signing_in, telling
+from service import (
+    boards,
+    children,
+    previews,
+    pulling,
+    reissuing,
+    reminding,
+    replay,
+    rule_health,
+    signing_in,
+    telling,
+    writeback,
+)
 from service.badges import keyring, lists
 from service.badges.issuers import issuers
 from service.core.rule import Board
@@ -120,6 +132,7 @@ def work(settings: Settings) -> None:
             partial(reminding.remind, settings, base),
             partial(reissuing.reissue, settings, base),
             partial(measure_rules, settings, redis),
+            partial(writeback.write_back, settings, base),
         )
     ]
     for thread in regulars:

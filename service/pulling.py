@@ -43,11 +43,16 @@ class Page(NamedTuple):
 
 
 class Away(Exception):
-    """The LRS did not answer as one does, and how. gone: what was asked for is not there, or not any more."""
+    """The LRS did not answer as one does, and how. status: of its answer; None if there was none, or no usable one."""
 
-    def __init__(self, message: str, gone: bool = False) -> None:
+    def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
-        self.gone = gone
+        self.status = status
+
+    @property
+    def gone(self) -> bool:
+        """Whether what was asked for is not there, or not any more."""
+        return self.status in (400, 404, 410)
 
 
 def pull(
@@ -149,7 +154,7 @@ def ask(asked: Request) -> tuple[bytes, Any]:
             return body, answer.headers
     except HTTPError as error:
         told = error.read(300).decode(errors="replace")
-        raise Away(f"{asked.full_url} answered {error.code}: {told}", error.code in (400, 404, 410)) from None
+        raise Away(f"{asked.full_url} answered {error.code}: {told}", error.code) from None
     except (URLError, OSError) as error:
         raise Away(f"{asked.full_url} cannot be reached: {error}") from None
 

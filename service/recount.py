@@ -24,7 +24,7 @@ from service.core.matching import Match
 from service.core.rule import Board
 from service.core.versions import Judged
 from service.deriving import Deriving
-from service.store import badges, folds, identity, ledger, matches, outbox, races, scoring, swaps
+from service.store import badges, folds, identity, ledger, matches, outbox, races, scoring, swaps, writeback
 from service.store.engine import Driver, driver
 from service.store.folds import Standing
 from service.store.identity import Person
@@ -158,6 +158,7 @@ class Recount:
             badges.settle(self.connection, changes)
         scores = scoring.add(self.beneath, self.here.ruleset.boards, self.booked)
         number = outbox.add(self.beneath, {score.learner for score in scores}) if scores else None
+        writeback.note(self.beneath, {entry.learner for entry in self.booked})
         return Changed(scores, number, {counted.number: counted.board for counted in self.here.ruleset.boards})
 
     def _swap(self, found: Sequence[Found]) -> tuple[Sequence[Found], set[Group]]:

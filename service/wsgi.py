@@ -30,9 +30,12 @@ def application() -> "Flask":
 def end_with_supervisor() -> None:
     """Ends this process when the one that watches it does, also if that was killed before we came to ask for it.
 
-    So it must not be looked up here who our parent is: an orphan has another one, and would keep the port for ever.
+    So it must not be looked up here who our parent is: an orphan has another one, and would keep the port for ever. And
+    until granian sets handlers of this process we have inherited those of the other, which would swallow the signal.
     """
     supervisor = parent_process()
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, signal.SIG_DFL)
     assert supervisor is not None
     assert supervisor.pid is not None
     die_with_parent(supervisor.pid)

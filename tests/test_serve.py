@@ -192,23 +192,32 @@ def test_with_addresses_given_it_starts_no_servers(serve: Serve, environ: dict[s
 
 
 ORPHAN = """
-import multiprocessing, os, time
+import multiprocessing, os, signal, sys, time
 from service.wsgi import end_with_supervisor
 
-supervisor = os.getpid()
+supervisor, begins_late = os.getpid(), sys.argv[1] == "late"
+forked = multiprocessing.get_context("fork")
+began = forked.Event()
+signal.signal(signal.SIGTERM, lambda *_: None)
 
 def answer_requests():
-    while os.getppid() == supervisor:
+    while begins_late and os.getppid() == supervisor:
         time.sleep(0.01)
     print("began", flush=True)
     end_with_supervisor()
+    began.set()
+    time.sleep(5)
     print("lives on", flush=True)
 
-multiprocessing.get_context("fork").Process(target=answer_requests).start()
+forked.Process(target=answer_requests).start()
+if not begins_late:
+    began.wait()
 os._exit(0)
 """
 
 
-def test_a_process_whose_supervisor_was_killed_before_it_began_does_not_live_on() -> None:
-    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, check=False, timeout=60)
+@linux_only
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_a_process_whose_supervisor_is_killed_while_it_begins_does_not_live_on(when: str) -> None:
+    done = subprocess.run([sys.executable, "-c", ORPHAN, when], capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout == "began\n"

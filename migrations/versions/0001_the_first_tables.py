@@ -519,9 +519,87 @@ def upgrade() -> None:
         sa.Column("read", sa.DateTime(timezone=True), nullable=True, comment="when a reading last came to its end"),
         sa.Column("pulled", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("problem", sa.Text(), nullable=True, comment="why the last reading failed"),
+        sa.Column(
+            "write_back", sa.Text(), nullable=True, comment="which awards it is told of: badges or all; null: none"
+        ),
+        sa.Column(
+            "write_since",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="it is told of what was earned since then; null: of everything",
+        ),
+        sa.Column(
+            "write_due",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="not before then: it was away, or is told",
+        ),
+        sa.Column(
+            "write_tries", sa.Integer(), server_default="0", nullable=False, comment="in vain, one after the other"
+        ),
+        sa.Column("write_problem", sa.Text(), nullable=True, comment="why it could not be told"),
         sa.ForeignKeyConstraint(["source"], ["source.id"], name=op.f("fk_lrs_source")),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_lrs")),
-        comment="a source that can be asked for statements",
+        comment="a source that can be asked for statements, and told of awards",
+    )
+    op.create_table(
+        "retell",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_retell")),
+        comment="whose awards may be others than an LRS was told; only if any LRS is told of awards",
+    )
+    op.create_table(
+        "told",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
+        sa.Column("source", sa.Integer(), nullable=False),
+        sa.Column("learner", sa.BigInteger(), nullable=False),
+        sa.Column("rule", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("happened", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False, comment="what the LRS is to be told; 0: nothing"),
+        sa.Column(
+            "said",
+            sa.BigInteger(),
+            nullable=True,
+            comment="what the statement there says, or may say; null: none",
+        ),
+        sa.Column("statement", sa.UUID(), nullable=True, comment="the id of that statement"),
+        sa.Column(
+            "generation", sa.Integer(), server_default="0", nullable=False, comment="how many statements were voided"
+        ),
+        sa.Column(
+            "confirmed", sa.DateTime(timezone=True), nullable=True, comment="when the LRS had taken that statement"
+        ),
+        sa.Column(
+            "due",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when it is to be told; null: it knows, or has refused",
+        ),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False, comment="refused, one after the other"),
+        sa.Column("problem", sa.Text(), nullable=True, comment="why it was refused"),
+        sa.ForeignKeyConstraint(["source"], ["lrs.source"], name=op.f("fk_told_source")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_told")),
+        sa.UniqueConstraint(
+            "source",
+            "learner",
+            "rule",
+            "key",
+            "happened",
+            "unit",
+            name=op.f("uq_told_source_learner_rule_key_happened_unit"),
+        ),
+        comment="awards that an LRS was told of, or is to be told of",
+    )
+    op.create_index("ix_told_due", "told", ["source", "due"], unique=False, postgresql_where=sa.text("due IS NOT NULL"))
+    op.create_table(
+        "echo",
+        sa.Column("statement", sa.UUID(), nullable=False),
+        sa.PrimaryKeyConstraint("statement", name=op.f("pk_echo")),
+        comment="statements that we put into an LRS: whoever sends them back, they are not evaluated",
     )
     op.create_index(op.f("ix_source_secret_source"), "source_secret", ["source"], unique=False)
     op.create_index("ix_source_secret_hash", "source_secret", ["hash"], unique=False)
@@ -958,6 +1036,10 @@ def downgrade() -> None:
     op.drop_table("status_list")
     op.drop_index("ix_statement_received", table_name="statement", postgresql_using="brin")
     op.drop_table("statement")
+    op.drop_table("echo")
+    op.drop_index("ix_told_due", table_name="told", postgresql_where=sa.text("due IS NOT NULL"))
+    op.drop_table("told")
+    op.drop_table("retell")
     op.drop_table("lrs")
     op.drop_index("ix_readdressed_since", table_name="readdressed", postgresql_where=sa.text("since IS NOT NULL"))
     op.drop_table("readdressed")

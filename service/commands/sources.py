@@ -22,7 +22,7 @@ from service.errors import Refusal
 from service.filling import Filled
 from service.pulling import Away
 from service.settings import settings
-from service.store import lrs, sources
+from service.store import lrs, sources, writeback
 from service.store.engine import engine
 from service.store.sealing import seal
 from service.stores import running
@@ -135,6 +135,12 @@ def list_sources(as_json: bool) -> None:
 @click.option("--user", help="The user name that we have there.")
 @click.option("--prompt", is_flag=True, help=f"Ask for the password that we have there; ${PASSWORD} gives it, too.")
 @click.option("--every-seconds", type=Limit(), help="How often a worker reads from it; `any` for never.")
+@click.option(
+    "--write-back",
+    type=click.Choice((*writeback.WHAT, "nothing")),
+    help="Which awards it is told of as statements: badges and micro-credentials, or all, points as well.",
+)
+@click.option("--write-since", help="Of what was earned since when (ISO 8601); `first`: of everything. Default: now.")
 @as_json
 def ask_lrs(
     name: str,
@@ -142,9 +148,11 @@ def ask_lrs(
     user: str | None,
     prompt: bool,
     every_seconds: int | str | None,
+    write_back: str | None,
+    write_since: str | None,
     as_json: bool,
 ) -> None:
-    """Say that the source NAME is an LRS which can be asked for statements, or change how it is asked."""
+    """Say that the source NAME is an LRS which can be asked for statements and told of awards, or change how."""
     if url is not None and urlsplit(url).scheme not in ("http", "https"):
         raise click.UsageError("Write the address of the LRS with http:// or https:// in front.")
     password = os.environ.get(PASSWORD) or (_asked() if prompt else None)
@@ -159,6 +167,9 @@ def ask_lrs(
         if not lrs.known(connection, whose) and not given.keys() >= {"url", "username", "sealed"}:
             raise click.UsageError(f"Give --url, --user and a password (--prompt, or ${PASSWORD}).")
         lrs.put(connection, whose, given)
+        if write_back is not None or write_since is not None:
+            since = datetime.now(UTC) if write_since is None else _moment(write_since)
+            writeback.begin(connection, whose, write_back, since, keep_since=write_since is None)
         shown = next(row for row in lrs.everything(connection) if row["name"] == name)
     show([shown], as_json)
 
@@ -190,6 +201,24 @@ def pull(name: str, since: str | None, as_json: bool) -> None:
             f"{filled.read} statements read: {filled.new} new, {filled.repeats} known, "
             f"{filled.conflicts} with other content, {filled.aside} set aside."
         )
+
+
+@command.command()
+@as_json
+def told(as_json: bool) -> None:
+    """How many awards each LRS was told of, how many wait, and how many it has refused."""
+    with transaction() as connection:
+        rows = writeback.counts(connection)
+    show([row._asdict() for row in rows], as_json)
+
+
+@command.command()
+@click.argument("name")
+@as_json
+def retell(name: str, as_json: bool) -> None:
+    """Tell the LRS NAME again, at once, what it has refused or was away for."""
+    with transaction() as connection:
+        _tell({"source": name, "again": writeback.again(connection, _number(connection, name))}, as_json)
 
 
 def _progress(filled: Filled, latest: datetime | None) -> None:

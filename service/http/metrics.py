@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service import rule_health
 from service.http.services import services
-from service.store import counts
+from service.store import counts, writeback
 
 blueprint = Blueprint("metrics", __name__)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -108,6 +108,7 @@ class FromDatabase(Collector):
         try:
             with self._engine.connect() as connection:
                 intake, lag = counts.intake(connection), counts.lag(connection)
+                written_back = writeback.counts(connection)
         except (DBAPIError, PoolTimeout):
             up.add_metric((), 0)
             yield up
@@ -120,6 +121,15 @@ class FromDatabase(Collector):
         for result in ("received", "duplicates", "conflicts", "quarantined", "voided"):
             came.add_metric((result,), getattr(intake, result))
         yield came
+        told = GaugeMetricFamily(
+            "plaudit_write_back_awards",
+            "Awards that an LRS was told of or is to be told of",
+            labels=("source", "state"),
+        )
+        for one in written_back:
+            for state in ("told", "waiting", "failed"):
+                told.add_metric((one.source, state), getattr(one, state))
+        yield told
         for name, (meaning, value) in {
             "pending_statements": ("Stored and not yet evaluated", lag.pending),
             "lag_seconds": ("How long the oldest statement waits to be evaluated", lag.oldest_seconds),

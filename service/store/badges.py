@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, t
 from service.core.achievement import Achievement
 from service.core.derived import expiry
 from service.core.rule import Duration, Text
+from service.store import writeback
 from service.store.credentials import mark_dirty
 from service.store.engine import Driver
 from service.store.tables import (
@@ -340,6 +341,7 @@ def decide(
 ) -> None:
     """Write down what was decided and use up the link it was decided by."""
     connection.execute(update(badge_award).where(badge_award.c.id == award_id).values(state=state, decided=now))
+    writeback.note_award(connection, award_id)
     connection.execute(update(claim_link).where(claim_link.c.hash == _hashed(token)).values(used=now))
 
 

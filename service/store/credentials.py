@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, and_, case, exists, func, insert, or_, select, text, update
 
+from service.store import writeback
 from service.store.tables import badge_award, credential, identifier, status_list
 
 Purpose = Literal["revocation", "suspension"]
@@ -142,6 +143,7 @@ def revoke(connection: Connection, award_id: UUID, because: str, now: datetime) 
         connection.execute(
             update(badge_award).where(badge_award.c.id == award_id).values(state="revoked", review=False)
         )
+        writeback.note_award(connection, award_id)
     mark_dirty(connection, lists)
     return bool(lists)
 

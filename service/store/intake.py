@@ -2,7 +2,7 @@
 
 Arrays go to the server in binary (`%b`) and are unnested there: a row costs a few microseconds, where an INSERT a row
 would cost a hundred. A statement whose id is known changes nothing; one with other content under a known id is kept
-beside it as a conflict.
+beside it as a conflict. What we have told an LRS and it sends back is known, too, and never evaluated.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ WITH pushed AS (
     SELECT * FROM unnest(%b::uuid[], %b::int[], %b::timestamptz[], %b::timestamptz[], %b::bytea[])
         AS pushed (id, source, happened, received, raw)
 ), new AS (
-    INSERT INTO statement (id, source, happened, received, raw) SELECT * FROM pushed
+    INSERT INTO statement (id, source, happened, received, raw)
+    SELECT * FROM pushed WHERE NOT EXISTS (SELECT FROM echo WHERE echo.statement = pushed.id)
     ON CONFLICT (id) DO NOTHING
     RETURNING id, seq, source, received - happened > interval '1 day' AS late
 ), queued AS (
@@ -123,7 +124,7 @@ def _conflicts(cursor: Cursor[tuple[UUID, bytes, bytes | None]], repeats: Sequen
         return []
     cursor.execute("SELECT id, raw, digest FROM statement WHERE id = ANY(%b)", [[row.id for row in repeats]])
     stored = {own: (raw, digest) for own, raw, digest in cursor.fetchall()}
-    other = [row for row in repeats if _says_other(row.raw, *stored[row.id])]
+    other = [row for row in repeats if row.id in stored and _says_other(row.raw, *stored[row.id])]
     if other:
         columns = [row.id for row in other], [fingerprint(row.raw) for row in other], [row.source for row in other]
         cursor.execute(

@@ -97,7 +97,12 @@ lrs = Table(
     moment("read", comment="when a reading last came to its end"),
     Column("pulled", BigInteger, nullable=False, server_default="0"),
     Column("problem", Text, comment="why the last reading failed"),
-    comment="a source that can be asked for statements",
+    Column("write_back", Text, comment="which awards it is told of: badges or all; null: none"),
+    moment("write_since", comment="it is told of what was earned since then; null: of everything"),
+    moment("write_due", nullable=False, server_default=func.now(), comment="not before then: it was away, or is told"),
+    Column("write_tries", Integer, nullable=False, server_default="0", comment="in vain, one after the other"),
+    Column("write_problem", Text, comment="why it could not be told"),
+    comment="a source that can be asked for statements, and told of awards",
 )
 
 token = Table(
@@ -557,6 +562,44 @@ score = Table(
     PrimaryKeyConstraint("board", "period", "learner"),
     Index("ix_score_learner", "learner"),
     postgresql_with={"fillfactor": "70"},
+)
+
+retell = Table(
+    "retell",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("learner", BigInteger, nullable=False),
+    comment="whose awards may be others than an LRS was told; only if any LRS is told of awards",
+)
+
+told = Table(
+    "told",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("source", Integer, ForeignKey("lrs.source"), nullable=False),
+    Column("learner", BigInteger, nullable=False),
+    Column("rule", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    moment("happened", nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False, comment="what the LRS is to be told; 0: nothing"),
+    Column("said", BigInteger, comment="what the statement there says, or may say; null: none"),
+    Column("statement", UUID(as_uuid=True), comment="the id of that statement"),
+    Column("generation", Integer, nullable=False, server_default="0", comment="how many statements were voided"),
+    moment("confirmed", comment="when the LRS had taken that statement"),
+    moment("due", comment="when it is to be told; null: it knows, or has refused"),
+    Column("tries", Integer, nullable=False, server_default="0", comment="refused, one after the other"),
+    Column("problem", Text, comment="why it was refused"),
+    UniqueConstraint("source", "learner", "rule", "key", "happened", "unit"),
+    Index("ix_told_due", "source", "due", postgresql_where=text("due IS NOT NULL")),
+    comment="awards that an LRS was told of, or is to be told of",
+)
+
+echo = Table(
+    "echo",
+    metadata,
+    Column("statement", UUID(as_uuid=True), primary_key=True),
+    comment="statements that we put into an LRS: whoever sends them back, they are not evaluated",
 )
 
 outbox = Table(
