@@ -10,8 +10,9 @@ from service.core.achievement import Achievement
 from service.http.images import image_path, picture
 from service.http.issuers import Published, form_of, issuers, published
 from service.http.pages import page
+from service.http.pages.reader import Words, worded
 from service.http.pages.telling import achievement_words
-from service.http.resources import Blueprint, in_words
+from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import achievements as store
 
@@ -56,11 +57,11 @@ def _page(found: Achievement, name: str, issuer: Issuer) -> Response:
         address=issuer.url(f"achievements/{found.name}"),
         image=image_path(name),
         image_address=issuer.url(f"images/{name}.png"),
-        name=in_words(found.title),
-        description=in_words(found.description),
-        criteria=in_words(found.criteria),
+        name=worded(found.title),
+        description=worded(found.description),
+        criteria=worded(found.criteria),
         achievement=achievement_words(found),
-        results=[one.name for one in found.results],
+        results=[Words(one.name) for one in found.results],
         creator=found.creator,
         version=found.version,
     )

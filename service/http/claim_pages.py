@@ -22,7 +22,7 @@ from service.http.claims import STATUS, awarding, decide, open_claim, picture_of
 from service.http.images import image_path
 from service.http.issuers import issuer, url
 from service.http.pages import page
-from service.http.pages.reader import say
+from service.http.pages.reader import say, worded
 from service.http.pages.telling import achievement_words, standing
 from service.http.resources import in_words
 from service.http.services import services
@@ -89,8 +89,8 @@ def _open(link: Link, award: Award) -> Response:
         image=image_path(picture_of(award)),
         micro=award.micro,
         name=in_words(about.title),
-        description=in_words(about.description),
-        criteria=in_words(about.criteria),
+        description=worded(about.description),
+        criteria=worded(about.criteria),
         achievement=achievement_words(about),
         reason=issuing.reason(award),
         earned=award.happened,

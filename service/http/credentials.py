@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import Response, redirect
@@ -14,8 +14,11 @@ from service.http.credential_files import compact
 from service.http.holders import addressed, readable
 from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, published
 from service.http.pages import page
-from service.http.pages.reader import say
+from service.http.pages.reader import Words, say, worded
+from service.http.pages.telling import achievement_words
 from service.http.resources import Blueprint
+from service.http.services import services
+from service.store import badges
 from service.store.credentials import Credential
 
 blueprint = Blueprint("credentials", __name__, url_prefix="/credentials", description="Signed Open Badges")
@@ -44,16 +47,25 @@ def _page(found: Credential) -> Response:
     subject = said["credentialSubject"]
     about = subject["achievement"]
     why, *others = said["evidence"]
+    tongue = about.get("inLanguage")
+    signed = [Words(one, tongue) for one in (about["name"], about["description"], about["criteria"]["narrative"])]
+    told = _in_the_readers(found, tongue)
+    name, description, criteria = told.words if told else signed
     return page(
         "credential.html",
         issuer=said["issuer"]["name"],
         issuer_path=f"../issuers/{found.issuer}",
-        name=about["name"],
-        description=about["description"],
-        criteria=about["criteria"]["narrative"],
-        achievement={"elements": [], "alignment": _skills(about), "tags": about.get("tag", [])},
+        name=name,
+        description=description,
+        criteria=criteria,
+        signed=signed if told else None,
+        achievement={
+            "elements": told.elements if told else [],
+            "alignment": _skills(about),
+            "tags": about.get("tag", []),
+        },
         results=_results(subject),
-        evidence=[why["narrative"].partition("\n\n")[::2]],
+        evidence=[tuple(Words(one, tongue) for one in why["narrative"].partition("\n\n")[::2])],
         stands_on=[{"path": one["id"], "name": one["name"]} for one in others],
         earned=datetime.fromisoformat(said["awardedDate"]),
         issued=found.issued,
@@ -68,6 +80,24 @@ def _page(found: Credential) -> Response:
         image=f"../images/{about['image']['id'].rpartition('/')[2]}",
         image_address=about["image"]["id"],
     )
+
+
+class Told(NamedTuple):
+    """What was awarded in another language than it was signed in: name, description, criteria; and its elements."""
+
+    words: list[Words]
+    elements: list[tuple[str, str]]
+
+
+def _in_the_readers(found: Credential, signed: str | None) -> Told | None:
+    """What was awarded in the language that the reader likes better than the signed one, if it is known in it."""
+    with services().engine.connect() as connection:
+        award = badges.award(connection, found.award, datetime.now(UTC))
+    about = award.achievement if award else None
+    if about is None or signed is None or worded(about.title).language in (signed, None):
+        return None
+    words = [worded(one) for one in (about.title, about.description, about.criteria)]
+    return Told(words, achievement_words(about)["elements"])
 
 
 def _skills(about: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from service.badges import documents, pictures, vendored
 from service.badges.issuers import Issuers
 from service.http.issuers import Published, form_of, issuers, published
 from service.http.pages import page
-from service.http.pages.reader import say
-from service.http.resources import Blueprint, in_words
+from service.http.pages.reader import Words, language, say, worded
+from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import achievements as store
 
@@ -39,7 +39,7 @@ def _page(of: documents.Issuer, everybody: Issuers) -> Response:
             {
                 "path": f"../achievements/{one.achievement.name}",
                 "image": f"../images/{pictures.digest(connection, one.achievement, one.given)}.svg",
-                "name": in_words(one.achievement.title),
+                "name": worded(one.achievement.title),
             }
             for one in store.all_current(connection)
             if everybody.awarding(one.achievement.issuer) is of
@@ -50,7 +50,7 @@ def _page(of: documents.Issuer, everybody: Issuers) -> Response:
         "issuer.html",
         issuer=of.name,
         name=of.name,
-        description=in_words(of.description) if of.description else general,
+        description=worded(of.description) if of.description else Words(general, language()),
         awards=of.slug in everybody.signing,
         home=of.home,
         email=of.email,

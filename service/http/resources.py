@@ -10,12 +10,13 @@ from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 import msgspec
-from flask import Request, request
+from flask import Request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.core.rule import Text
+from service.http.pages.reader import liked
 from service.http.problems import Problem, flattened
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -91,11 +92,4 @@ def in_words(text: Text) -> str:
     """The text in the language that the reader likes best (RFC 4647, lookup); of a text in one language that one."""
     if isinstance(text, str):
         return text
-    known = {tag.lower(): words for tag, words in text.items()}
-    for wanted in request.accept_languages.values():
-        tag = wanted.lower()
-        while tag:
-            if tag in known:
-                return known[tag]
-            tag = tag.rpartition("-")[0]
-    return known.get("en") or next(iter(known.values()), "")
+    return text[tag] if (tag := liked(text)) else ""

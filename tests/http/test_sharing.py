@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from uuid import UUID
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, insert, select, update
 
 from service import erasure
 from service.store import badges
-from service.store.tables import claim_link, credential, learner
+from service.store.tables import achievement_version, claim_link, credential, learner
 from tests.badges import stored
 from tests.badges.stored import ISSUER, NOW
 from tests.http.people import token_of
@@ -150,3 +152,29 @@ def test_a_new_link_is_asked_for_only_where_it_can_be_sent(client: FlaskClient, 
     assert "Send me a new link" not in client.get(f"/claim/{link}").text
     assert client.post(f"/claim/{link}", data={"decision": "send"}).status_code == 503
     assert client.post("/claim/made-up", data={"decision": "send"}).status_code == 404
+
+
+def test_pages_are_in_the_readers_language_and_show_what_was_signed(
+    client: FlaskClient, engine: Engine, link: str
+) -> None:
+    titles = {"en": "Keen learner", "de": "Wissbegierig", "ar": "متعلم مجتهد"}
+    about = msgspec.structs.replace(stored.KEEN, title=titles, description={"en": "Five courses", "de": "Fünf Kurse"})
+    with engine.begin() as connection:
+        connection.execute(update(achievement_version).values(resolved=msgspec.json.encode(about)))
+    path = taken(client, link)
+    client.post(f"/claim/{link}", data={"decision": "share"})
+    for page in (path, "/achievements/keen-learner", "/issuers/main"):
+        german, arabic, french = (
+            client.get(page, headers=HTML | {"Accept-Language": tag}) for tag in ("de", "ar", "fr")
+        )
+        assert '<html lang="de">' in german.text
+        assert "Wissbegierig" in german.text
+        assert '<html lang="en">' in arabic.text
+        assert re.search(r'dir="auto" lang="ar">متعلم مجتهد<', arabic.text)
+        assert "Keen learner" in french.text
+        assert "Accept-Language" in german.headers["Vary"]
+    text = client.get(path, headers=HTML | {"Accept-Language": "de"}).text
+    assert '<meta property="og:title" content="Wissbegierig">' in text
+    assert '<h1 dir="auto">Wissbegierig</h1>' in text
+    assert re.search(r'Wie es signiert wurde</summary>\s*<p class="text" dir="auto" lang="en">Keen learner</p>', text)
+    assert "As it was signed" not in client.get(path, headers=HTML).text

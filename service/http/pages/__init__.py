@@ -16,7 +16,7 @@ from flask import Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from service.http.pages.reader import day, language, say_markup
+from service.http.pages.reader import day, language, marked, say_markup
 
 FOLDER = Path(__file__).parent
 STYLE = (FOLDER / "style.css").read_text(encoding="utf-8")
@@ -65,4 +65,5 @@ _templates = Environment(
     loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _templates.filters["day"] = _day
+_templates.filters["marked"] = marked
 _templates.globals["_"] = say_markup

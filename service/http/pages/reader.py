@@ -2,13 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from flask import has_request_context, request
 from markupsafe import Markup, escape
 
 from service import languages
+from service.core.rule import Text
+from service.http.services import services
 from service.languages import LANGUAGES
+
+
+def liked(texts: Mapping[str, str]) -> str | None:
+    """Which of these languages the reader likes best, English if none; None: there are none."""
+    known = {tag.lower(): tag for tag in texts}
+    for wanted in request.accept_languages.values():
+        tag = wanted.lower()
+        while tag:
+            if tag in known:
+                return known[tag]
+            tag = tag.rpartition("-")[0]
+    return known.get("en") or next(iter(texts), None)
+
+
+class Words(str):
+    """A text in one language; None: its author has not said in which."""
+
+    language: str | None
+
+    def __new__(cls, text: str, language: str | None = None) -> Words:
+        made = super().__new__(cls, text)
+        made.language = language
+        return made
+
+
+def worded(text: Text) -> Words:
+    """The text in the language that the reader likes best of those that it has."""
+    if isinstance(text, str):
+        return Words(text)
+    tag = liked(text)
+    return Words(text[tag], tag) if tag else Words("")
+
+
+def marked(text: str) -> Markup:
+    """The attributes of an element that holds this text: its language, where that is not the page's, and direction.
+
+    What its author wrote in no language in particular is in the service's own.
+    """
+    tag = getattr(text, "language", None) or services().settings.language
+    known = Markup("") if tag == language() else Markup(' lang="{}"').format(tag)
+    return Markup(' dir="auto"') + known
 
 
 def language() -> str:
