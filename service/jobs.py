@@ -47,6 +47,7 @@ from service.drain import Drain, Drained
 from service.patience import patiently
 from service.pulling import Away
 from service.recount import Changed
+from service.retention import Retention
 from service.settings import Settings
 from service.store import inbox, lrs, outbox, scores
 from service.store.boards import in_force
@@ -133,6 +134,7 @@ def work(settings: Settings) -> None:
             partial(reissuing.reissue, settings, base),
             partial(measure_rules, settings, redis),
             partial(writeback.write_back, settings, base),
+            partial(Retention.drop_what_is_old, Retention(settings, base)),
         )
     ]
     for thread in regulars:

@@ -51,6 +51,8 @@ class Settings:
     smtp_url: str = ""
     mail_from: str = ""
     language: str = "en"
+    keep_raw_days: int | None = None
+    """For how many days bytes are kept that are not evaluated; None: for ever."""
     sign_in_url: str = ""
     """A page of the learning platform that signs learners in for us (`service.http.connections`)."""
     terms_url: str = ""
@@ -87,6 +89,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=read("PLAUDIT_SMTP_URL", _smtp_url, "", shown=False),
         mail_from=read("PLAUDIT_MAIL_FROM", _mail_address, ""),
         language=read("PLAUDIT_LANGUAGE", _language, "en"),
+        keep_raw_days=read("PLAUDIT_KEEP_RAW_DAYS", _number(1, 100_000), None),
         sign_in_url=read("PLAUDIT_SIGN_IN_URL", _page, ""),
         terms_url=read("PLAUDIT_TERMS_URL", _page, ""),
         privacy_url=read("PLAUDIT_PRIVACY_URL", _page, ""),

@@ -461,6 +461,12 @@ def upgrade() -> None:
             comment="how old a statement may be when it comes; null: any age",
         ),
         sa.Column("verbs", sa.ARRAY(sa.Text()), nullable=True, comment="the verbs it may use; null: any"),
+        sa.Column(
+            "keep_raw_days",
+            sa.Integer(),
+            nullable=True,
+            comment="how long bytes are kept that are not evaluated; null: as the setting says",
+        ),
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
         sa.UniqueConstraint("name", name=op.f("uq_source_name")),

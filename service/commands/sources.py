@@ -37,10 +37,13 @@ class Limit(click.ParamType[str | int]):
 
     name = "n|any"
 
+    def __init__(self, least: int = 0, most: int = 100_000_000) -> None:
+        self._range = click.IntRange(least, most)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
         if value == ANY:
             return ANY
-        return click.IntRange(0, 100_000_000).convert(value, param, ctx)
+        return self._range.convert(value, param, ctx)
 
 
 _OPTIONS = (
@@ -57,6 +60,11 @@ _OPTIONS = (
     click.option("--ahead-seconds", type=Limit(), help="How far ahead of ours its clock may be; default any."),
     click.option("--oldest-days", type=Limit(), help="How old a statement may be when it comes; default any."),
     click.option("--verb", "verbs", multiple=True, help="IRI of a verb it may use, once for each; default any."),
+    click.option(
+        "--keep-raw-days",
+        type=Limit(1, 100_000),
+        help="How long attachments, conflicts and what was set aside are kept; `any`: as PLAUDIT_KEEP_RAW_DAYS says.",
+    ),
 )
 
 

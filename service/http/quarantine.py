@@ -41,7 +41,10 @@ class Quarantined(Schema):
     path = fields.String(required=True, metadata={"description": "the property in the way"})
     reason = fields.String(required=True)
     edited = fields.Boolean(required=True)
-    raw = fields.String(required=True, metadata={"description": "the statement as text: as it came, or as edited"})
+    raw = fields.String(
+        required=True,
+        metadata={"description": "the statement as text: as it came, or as edited; empty once it is no longer kept"},
+    )
 
 
 class QuarantinedStatements(Schema):

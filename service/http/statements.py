@@ -60,7 +60,7 @@ class ConflictingContent(Schema):
 
     source = fields.String(required=True, allow_none=True)
     received = fields.String(required=True)
-    raw = fields.String(required=True)
+    raw = fields.String(required=True, metadata={"description": "empty once it is no longer kept"})
 
 
 class InspectedStatement(Schema):

@@ -32,7 +32,10 @@ SECTIONS: dict[str, LiteralString] = {
     "EXISTS (SELECT FROM void v WHERE v.target = s.id) AS voided, s.raw AS statement "
     "FROM statement s LEFT JOIN source ON source.id = s.source "
     "WHERE s.id IN (SELECT statement FROM part WHERE learner = ANY(%(members)s)) ORDER BY s.happened, s.id",
-    "conflicts": "SELECT statement AS id, received, raw AS statement FROM conflict "
+    "told": "SELECT source.name AS lrs, r.name AS rule, t.unit, t.said AS amount, t.happened, t.statement, t.confirmed "
+    "FROM told t JOIN source ON source.id = t.source JOIN rule r ON r.id = t.rule "
+    "WHERE t.learner = ANY(%(members)s) AND t.said IS NOT NULL ORDER BY t.happened, t.id",
+    "conflicts": "SELECT statement AS id, received, nullif(raw, '') AS statement FROM conflict "
     "WHERE statement IN (SELECT statement FROM part WHERE learner = ANY(%(members)s)) ORDER BY received",
 }
 """What is told of a learner, and where it is. Columns of bytes hold JSON."""

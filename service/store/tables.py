@@ -64,6 +64,9 @@ source = Table(
     Column("ahead_seconds", Integer, comment="how far its clock may be ahead of ours; null: any, held back to ours"),
     Column("oldest_days", Integer, comment="how old a statement may be when it comes; null: any age"),
     Column("verbs", ARRAY(Text), comment="the verbs it may use; null: any"),
+    Column(
+        "keep_raw_days", Integer, comment="how long bytes are kept that are not evaluated; null: as the setting says"
+    ),
     moment("created", nullable=False, server_default=func.now()),
 )
 
