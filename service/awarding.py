@@ -22,11 +22,11 @@ from service.core.achievement import Achievement
 from service.core.language import load
 from service.core.places import nearest
 from service.core.rule import Rule
+from service.core.rule_document import BY_HAND
 from service.core.statement import VOIDED, Agent, identifier
 from service.store import achievements, badges, intake, publishing
 from service.store.engine import driver
 from service.store.intake import Row
-from service.store.rules import BY_HAND
 from service.store.tables import source, statement
 
 SOURCE = "by-hand"
@@ -261,7 +261,7 @@ def _rule(text: str) -> Rule:
             "micro_credential: {country: DE, awarding_body: A, learning_outcomes: [A], workload: 1 hour, level: 1, "
             "assessment: A, participation: A, quality_assurance: A}\n"
         )
-    documents, problems = load([("by-hand.yaml", (text + beside).encode())])
+    documents, problems = load([("by-hand.yaml", (text + beside).encode())], [BY_HAND + name])
     assert not [problem for problem in problems if problem.severity == "error"], problems
     return documents.rules[0]
 

@@ -19,6 +19,7 @@ from service import boards, jobs
 from service.commands.rules import Folder
 from service.core import rulebook
 from service.core.language import Documents
+from service.core.rule_document import BY_HAND
 from service.errors import Refusal
 from service.replay import catch_up
 from service.replay import replay as recounting
@@ -138,9 +139,13 @@ def _json(as_json: bool, folder: Folder, **told: object) -> None:
 
 
 def export(directory: Path) -> list[Path]:
-    """Writes every document in force into a folder, a file each as its author wrote it; answers the files."""
+    """Writes every document in force into a folder, a file each as its author wrote it; answers the files.
+
+    What gives what is awarded by hand is left out: decisions bring it along.
+    """
     with running(settings()) as here, _connected(here) as (database, _), database.begin() as connection:
-        files = list(rulebook.files(rules.stored(driver(connection))))
+        stored = rules.stored(driver(connection))
+    files = list(rulebook.files(one for one in stored if not one.name.startswith(BY_HAND)))
     paths = [directory / path for path, _ in files]
     if there := [path for path in paths if path.exists()]:
         raise Refusal(f"{there[0]} exists already: name an empty folder.", 2)

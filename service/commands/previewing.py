@@ -18,7 +18,7 @@ from service.preview import Report, Wanted, preview
 from service.preview.changes import of_directory, starting
 from service.preview.told import BoardMove, Difference, RuleChange, Who
 from service.settings import settings
-from service.store import rules
+from service.store import publishing, rules
 from service.store.engine import Driver, driver, engine, snapshot
 from service.stores import running
 
@@ -60,7 +60,10 @@ def _wanted(
             raise Refusal(f'No rule "{retire}" is in force.')
         return {retire: Wanted(None, takes_back=take_back)}
     if folder is not None:
-        return of_directory(ruleset, folder.documents.rules)
+        merged = publishing.merged(connection, folder.documents)
+        if errors := [problem for problem in merged.problems if problem.severity == "error"]:
+            raise Refusal("\n".join(map(str, errors)))
+        return of_directory(ruleset, merged.documents.rules)
     assert path is not None
     return {rule.name: Wanted(rule, starting(rule, since, ruleset.zone)) for rule in _candidates(connection, path)}
 

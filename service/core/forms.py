@@ -7,7 +7,7 @@ the same tables make the JSON Schema and the reference in docs/rules.md, so that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -38,6 +38,8 @@ class Reading:
     files: Mapping[str, bytes] = field(default_factory=dict)
     unread: str = ""
     """Source that could not be read: a word or a name that occurs in it may be defined there."""
+    decided: Collection[str] = ()
+    """Names of rules that give what is decided by hand."""
     unread_profiles: bool = False
     """A profile could not be read: a template that is not known may be defined there."""
     levels: Mapping[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ line in a table. What one document says about another (a badge, a rule's name) i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -96,14 +96,16 @@ def _beginning(path: Path) -> bytes:
         return file.read(LARGEST_READ)
 
 
-def load(files: Iterable[tuple[str, bytes]]) -> tuple[Documents, list[Problem]]:
+def load(files: Iterable[tuple[str, bytes]], decided: Collection[str] = ()) -> tuple[Documents, list[Problem]]:
     """The documents in these files, and everything that is wrong with them, in the order of files and lines.
 
     files: (path, content) of YAML files, and of the images and profiles that these name by paths from where they are.
+    decided: names of the rules among them that give what is decided by hand; no other can have such a name.
     What has an error is left out of the documents; whoever applies them refuses all of them if any problem is an error.
     """
     content = dict(files)
-    reading = Reading(files={path: file for path, file in content.items() if not _is_yaml(path)})
+    beside_them = {path: file for path, file in content.items() if not _is_yaml(path)}
+    reading = Reading(files=beside_them, decided=decided)
     written = [one for path, file in content.items() if _is_yaml(path) for one in _recognised(reading, path, file)]
     _check_names(reading, written)
     vocabularies = [

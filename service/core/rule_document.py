@@ -143,12 +143,20 @@ LIMITS = list_of(
 
 def _rule_name(reading: Reading, node: Node, name: str) -> str | None:
     value = _RULE_SLUG.read(reading, node, name)
-    if value not in RESERVED:
+    if value in RESERVED:
+        reading.error(node, f'No rule can be called "{value}", for the API has a page of that name: write another.')
+    elif value is not None and value.startswith(BY_HAND) and value not in reading.decided:
+        reading.error(
+            node,
+            f'Names that begin with "{BY_HAND}" belong to what is awarded by hand: write another name.',
+        )
+    else:
         return value
-    reading.error(node, f'No rule can be called "{value}", for the API has a page of that name: write another.')
     return None
 
 
+BY_HAND = "by-hand-"
+"""What names of rules begin with that give what is decided by hand."""
 RESERVED = ("audit", "check", "health", "schema", "trials")
 """What stands under `/api/v1/rules/` beside the rules."""
 _RULE_SLUG = scalars.slug("share-an-article")

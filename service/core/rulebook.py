@@ -12,6 +12,7 @@ from typing import NamedTuple
 from service.core import strict
 from service.core.language import KINDS, Documents, known_as, load
 from service.core.places import Pairs, Problem, Scalar, beside
+from service.core.rule_document import BY_HAND
 
 CANDIDATE = "document.yaml"
 """What the places of problems call the text that somebody hands in."""
@@ -52,7 +53,8 @@ def amended(
     """
     gone = {*named(candidate), *without}
     kept = [one for one in stored if (one.kind, one.name) not in gone]
-    found, problems = load([(CANDIDATE, candidate.encode()), *beside_it, *files(kept)])
+    decided = [one.name for one in kept if one.kind == "rule" and one.name.startswith(BY_HAND)]
+    found, problems = load([(CANDIDATE, candidate.encode()), *beside_it, *files(kept)], decided)
     return found, [one for one in problems if one.path == CANDIDATE or one.severity == "error"]
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from service.core import windows
 from service.core.evaluate import DAWN
 from service.core.rule import First, Rule
+from service.core.rule_document import BY_HAND
 from service.core.strata import reads_awards
 from service.store import rules
 from service.store.rules import Ruleset, Version
@@ -122,7 +123,8 @@ def starting(rule: Rule, day: date | None, zone: ZoneInfo) -> datetime | None:
 def of_directory(ruleset: Ruleset, documents: Iterable[Rule]) -> dict[str, Wanted]:
     """What applying these rules as a whole would make of those in force; drafts and what is missing are retired."""
     rules_there = {rule.name: rule for rule in documents if rule.status in ("live", "trial")}
-    gone = {version.rule.name for version in ruleset.versions if version.gives} - rules_there.keys()
+    given = {version.rule.name for version in ruleset.versions if version.gives}
+    gone = {name for name in given - rules_there.keys() if not name.startswith(BY_HAND)}  # no folder holds these
     return {name: Wanted(rules_there.get(name)) for name in (*rules_there, *sorted(gone))}
 
 

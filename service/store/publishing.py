@@ -18,6 +18,7 @@ from service.core import evaluate, language, rulebook
 from service.core.matching import matcher
 from service.core.places import Problem, beside
 from service.core.rule import First, Rule
+from service.core.rule_document import BY_HAND
 from service.core.rulebook import Stored
 from service.core.strata import Strata, circles, reads_awards
 from service.core.versions import lives
@@ -26,7 +27,7 @@ from service.store import audit, rules, scoring
 from service.store.audit import By
 from service.store.documents import Documents, Name, put_documents, remove_documents
 from service.store.engine import Driver
-from service.store.rules import BY_HAND, Version, in_force
+from service.store.rules import Version, in_force
 from service.store.scoring import Counted
 
 Since = datetime | Literal["now", "beginning"]

@@ -26,8 +26,6 @@ from service.store.scoring import Counted
 
 LOCK = 7_351_001
 """Number of the advisory lock of the ruleset."""
-BY_HAND = "by-hand-"
-"""What names of rules begin with that give what is decided by hand."""
 
 
 class Version(NamedTuple):

@@ -51,6 +51,13 @@ def test_the_names_in_a_text_are_told_even_where_it_has_mistakes() -> None:
     assert named("rule: [") == []
 
 
+def test_what_is_awarded_by_hand_has_names_of_its_own() -> None:
+    by_hand = RULE.replace("rule: r", "rule: by-hand-keen")
+    assert amended([*STORED, Stored("rule", "by-hand-keen", by_hand)], RULE)[1] == []
+    _, problems = amended([*STORED, Stored("rule", "by-hand-keen", by_hand)], by_hand)
+    assert [(one.path, one.line, one.column) for one in problems] == [(CANDIDATE, 1, 7)]
+
+
 def test_stored_documents_are_files_beside_their_images() -> None:
     assert [path for path, _ in files(STORED)] == [
         "vocabulary/words.yaml",
