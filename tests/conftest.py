@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from redis import Redis
 
 from service import shipped
@@ -22,6 +24,8 @@ from service.settings import Settings
 from service.store.engine import engine as connect
 from tests.badges import stored
 
+hypothesis.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.load_profile("busy")  # a law is not broken because the machine is at something else
 _FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 
 
