@@ -15,7 +15,7 @@ from service.badges import issuing
 from service.cli import plaudit
 from service.store import badges
 from tests.at_work import AtWork
-from tests.http.conftest import Caller, admin, anybody, app, client, reader  # noqa: F401 - fixtures
+from tests.http.conftest import Caller, admin, anybody, app, client, public_url, reader  # noqa: F401 - fixtures
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CSV = """learner,achievement,happened,reason
