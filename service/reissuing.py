@@ -92,7 +92,7 @@ def _reissued(
     connection: Connection, settings: Settings, everybody: Issuers, award: Award, known: Identities, now: datetime
 ) -> bool:
     found = credentials.find_credential(connection, award.credential) if award.credential else None
-    if found is None or issuing.hindrance(connection, award):
+    if found is None or issuing.hindrance(connection, award, now):
         return False
     verdict = judged(msgspec.json.decode(found.body), known)
     if verdict == "right" or (verdict == "incomplete" and issuing.wallet_key(connection, award)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID, uuid4
 
@@ -25,6 +25,8 @@ from service.store.badges import Award, Link
 from service.store.credentials import Credential, Purpose
 from service.store.engine import driver
 
+MOST_A_DAY = 20
+"""How often one badge is signed within a day: each time takes a place in a status list for good."""
 SUPERSEDED = "superseded by the same badge in its holder’s wallet"
 
 
@@ -187,8 +189,8 @@ def _stands_on(connection: Connection, award: Award, issuer: Issuer, now: dateti
     )
 
 
-def hindrance(connection: Connection, award: Award) -> str | None:
-    """Why an award's credential cannot be signed anew, in a sentence; None: it holds."""
+def hindrance(connection: Connection, award: Award, now: datetime) -> str | None:
+    """Why an award's credential cannot be signed anew, in a sentence; None: it holds, and was not too often today."""
     found = store.find_credential(connection, award.credential) if award.credential else None
     if found is None:
         return "This badge has not been taken."
@@ -196,7 +198,11 @@ def hindrance(connection: Connection, award: Award) -> str | None:
         return "The time for which this badge was valid is over."
     if award.state != "claimed" or found.revoked or not award.standing:
         return "What this badge was awarded for has been withdrawn."
-    return "This badge is suspended at the moment." if found.suspended else None
+    if found.suspended:
+        return "This badge is suspended at the moment."
+    if store.issued_since(connection, award.id, now - timedelta(days=1)) >= MOST_A_DAY:
+        return "This badge was signed anew too often today. Try again tomorrow."
+    return None
 
 
 def reissue(
@@ -224,11 +230,13 @@ def bind(
 ) -> Credential | None:
     """The credential of a claimed award, bound to the key of a wallet, by its DID: the one that there is, or a new one.
 
-    A new one supersedes the one before it, be that bound to another key or to none.
+    A new one supersedes all that were signed before it, be they bound to another key or to none.
     """
     if wallet_key(connection, award) == subject and award.credential:
         return store.find_credential(connection, award.credential)
-    return store.find_credential(connection, reissue(connection, award, issuers, secret, now, SUPERSEDED, subject))
+    new = reissue(connection, award, issuers, secret, now, None, subject)
+    store.revoke_others(connection, award.id, new, SUPERSEDED, now)
+    return store.find_credential(connection, new)
 
 
 def wallet_key(connection: Connection, award: Award) -> str | None:

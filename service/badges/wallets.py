@@ -81,7 +81,7 @@ def told(connection: Connection, token: str, issuers: Issuers, guidance: str, no
     """The credential offer object (section 4.1.1); None if the offer is over. guidance: where the code is found."""
     found = store.find_offer(connection, token)
     award = awards.award(connection, found.award, now) if found and not found.over(now) else None
-    if found is None or award is None or issuing.hindrance(connection, award):
+    if found is None or award is None or issuing.hindrance(connection, award, now):
         return None
     grant: dict[str, Any] = {"pre-authorized_code": token}
     if found.tx_code:
@@ -119,7 +119,7 @@ def exchange(
         return Denied("invalid_grant", f"This is not the tx_code of the offer. Further attempts: {left}.")
     if award is None:
         return Denied("invalid_grant", "There is no such badge any more.")
-    if hindrance := issuing.hindrance(connection, award):
+    if hindrance := issuing.hindrance(connection, award, now):
         return Denied("invalid_grant", hindrance)
     identified = None if details is None else _identified(details, award, found)
     if isinstance(identified, Denied):
@@ -192,7 +192,7 @@ def deliver(
         return Denied("invalid_nonce", "This nonce was used before. Ask the nonce endpoint for a new one.")
     if found.subject not in (None, proof.subject):
         return Denied("credential_request_denied", "By this offer the badge was bound to another key already.")
-    if hindrance := issuing.hindrance(connection, award):
+    if hindrance := issuing.hindrance(connection, award, now):
         return Denied("credential_request_denied", hindrance)
     credential = issuing.bind(connection, award, proof.subject, issuers, secret, now)
     assert credential is not None

@@ -119,7 +119,7 @@ def reissue(why: Mapping[str, str], award: UUID) -> dict[str, Any]:
     here, now = services(), datetime.now(UTC)
     with here.engine.begin() as connection:
         found = _taken(connection, award, now)
-        if hindrance := issuing.hindrance(connection, found):
+        if hindrance := issuing.hindrance(connection, found, now):
             raise Problem(409, f"Only a badge that holds can be issued anew. {hindrance}", state=found.state)
         issuing.reissue(connection, found, issuers(connection), here.settings.secret_key, now, why["because"])
         return _signed(connection, award, now)

@@ -113,7 +113,7 @@ def offered(award: UUID, format_: Format, guarded: bool) -> NewOffer:
     now = datetime.now(UTC)
     with services().engine.begin() as connection:
         found = badges.award(connection, award, now, lock=True)
-        hindrance = issuing.hindrance(connection, found) if found else "There is no such badge any more."
+        hindrance = issuing.hindrance(connection, found, now) if found else "There is no such badge any more."
         if hindrance:
             raise Refused("unfit", hindrance)
         return store.add_offer(connection, award, format_, guarded, now)

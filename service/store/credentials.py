@@ -89,6 +89,12 @@ def taken_by(
     return total, [Credential(**row._mapping) for row in rows]
 
 
+def issued_since(connection: Connection, award: UUID, since: datetime) -> int:
+    """How often the credential of an award was signed since then."""
+    found = select(func.count()).where(credential.c.award == award, credential.c.issued > since)
+    return int(connection.execute(found).scalar_one())
+
+
 def keep_jws(connection: Connection, id_: UUID, jws: str, key: str) -> str:
     """Keep the compact form of a credential, once for all: the one that is kept."""
     first = credential.c.id == id_, credential.c.jws.is_(None)
@@ -106,6 +112,13 @@ def replace(connection: Connection, old: UUID, new: UUID, because: str | None, n
     gone = case((credential.c.revoked.is_(None), because), else_=credential.c.revoked_because)
     values = {"replaced_by": new, "revoked": func.coalesce(credential.c.revoked, now), "revoked_because": gone}
     mark_dirty(connection, connection.execute(changed.values(values).returning(credential.c.status_list)).scalars())
+
+
+def revoke_others(connection: Connection, award_id: UUID, kept: UUID, because: str, now: datetime) -> None:
+    """Revoke whatever was signed for an award, but for one."""
+    others = credential.c.award == award_id, credential.c.id != kept, credential.c.revoked.is_(None)
+    gone = update(credential).where(*others).values(revoked=now, revoked_because=because)
+    mark_dirty(connection, connection.execute(gone.returning(credential.c.status_list)).scalars())
 
 
 def suspend(connection: Connection, id_: UUID, because: str | None, now: datetime) -> bool:

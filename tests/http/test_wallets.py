@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from service import erasure
 from service.app import create_app
-from service.badges import jws, verification, wallets
+from service.badges import issuing, jws, verification, wallets
 from service.core.achievement import Achievement
 from service.core.issuer_document import Issuer
 from service.settings import Settings
@@ -28,7 +28,7 @@ from service.store import wallets as store
 from service.store.engine import driver
 from service.store.tables import badge_award, credential, wallet_nonce, wallet_offer
 from tests.badges import stored
-from tests.badges.stored import ISSUER, NOW, change
+from tests.badges.stored import ISSUER, ISSUERS, NOW, SECRET, change
 from tests.badges.wallet import Wallet
 from tests.http.people import token_of
 
@@ -171,23 +171,29 @@ def test_a_wallet_takes_the_badge_as_a_json_web_token(client: FlaskClient, award
     assert served.text == token
 
 
-def test_what_a_wallet_holds_supersedes_what_was_there_before(
+def test_what_a_wallet_holds_supersedes_all_that_was_there_before(
     client: FlaskClient, engine: Engine, award: UUID, phone: Wallet
 ) -> None:
-    with engine.connect() as connection:
-        before = connection.execute(select(credential)).one()
+    with engine.begin() as connection:
+        found = badges.award(connection, award, NOW)
+        assert found is not None
+        issuing.reissue(connection, found, ISSUERS, SECRET, NOW, None)  # as when an address changed: both hold
+        first, second = connection.execute(select(credential).order_by(credential.c.replaced_by)).all()
+        assert (first.revoked, second.revoked, first.replaced_by) == (None, None, second.id)
     badge = fetched(client, phone, access(client, award))
+    for before in (first, second):
+        with engine.connect() as connection:
+            old = credentials.find_credential(connection, before.id)
+        assert old is not None
+        assert old.revoked is not None
+        assert "superseded" in (old.revoked_because or "")
+        assert any("revoked" in one for one in problems(client, json.loads(before.body)))
+        leads = client.get(f"/credentials/{before.id}", headers={"Accept": "text/html"})
+        assert (leads.status_code, leads.location) == (303, str(before.replaced_by or badge["id"].rpartition("/")[2]))
     with engine.connect() as connection:
-        old = credentials.find_credential(connection, before.id)
-        now = badges.award(connection, award, NOW)
-    assert old is not None
-    assert now is not None
-    assert old.revoked is not None
-    assert "superseded" in (old.revoked_because or "")
-    assert badge["id"].endswith(str(old.replaced_by))
-    assert (now.credential, now.state) == (old.replaced_by, "claimed")
-    assert any("revoked" in one for one in problems(client, json.loads(before.body)))
-    assert client.get(f"/credentials/{before.id}", headers={"Accept": "text/html"}).location == str(now.credential)
+        found = badges.award(connection, award, NOW)
+    assert found is not None
+    assert (found.state, badge["id"].endswith(str(found.credential))) == ("claimed", True)
 
 
 def test_a_wallet_that_asks_again_gets_the_same_badge(
@@ -210,6 +216,17 @@ def test_another_wallet_supersedes_the_first(client: FlaskClient, award: UUID, p
     assert second["credentialSubject"]["id"] == tablet.did_key
     assert any("revoked" in one for one in problems(client, first))
     assert problems(client, second) == ()
+
+
+def test_a_badge_does_not_use_up_a_status_list(
+    client: FlaskClient, award: UUID, phone: Wallet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "MOST_A_DAY", 2)
+    badge = fetched(client, phone, access(client, award))
+    answer = client.post(OFFERS.format(award), headers=ADMIN, json={})
+    assert (answer.status_code, "too often" in answer.get_json()["detail"]) == (409, True)
+    assert client.post(f"/api/v1/badges/{award}/reissue", headers=ADMIN, json={"because": "x"}).status_code == 409
+    assert problems(client, badge) == ()
 
 
 def test_one_offer_is_for_one_key(client: FlaskClient, award: UUID, phone: Wallet) -> None:
