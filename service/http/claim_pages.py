@@ -23,10 +23,11 @@ from service.http.images import image_path
 from service.http.issuers import issuer, url
 from service.http.pages import page
 from service.http.pages.reader import say, worded
-from service.http.pages.telling import achievement_words, standing
+from service.http.pages.telling import achievement_words, standing, status_of
 from service.http.resources import in_words
 from service.http.services import services
 from service.http.wallet_offers import shown, wallets_can_come
+from service.store import credentials
 from service.store.badges import Award, Link
 from service.store.wallets import Format
 
@@ -108,6 +109,7 @@ def _held(token: str, link: Link, award: Award) -> Response:
     key = urlencode({"holder": token})
     with services().engine.connect() as connection:
         in_wallet = issuing.wallet_key(connection, award) is not None
+        credential = award.credential and credentials.find_credential(connection, award.credential)
     return page(
         "held.html",
         issuer=awarding(award).name,
@@ -115,6 +117,7 @@ def _held(token: str, link: Link, award: Award) -> Response:
         name=in_words(award.achievement.title),
         credential=url(f"credentials/{award.credential}"),
         path=path,
+        ended=status_of(credential) if credential else None,
         shared=award.shared,
         stands_on=standing(award),
         linkedin=linkedin(award),
@@ -191,14 +194,24 @@ def _told(title: str, message: str, status: int = 200) -> Response:
 
 def _refused(token: str, refused: Refused) -> Response:
     again = refused.why in ("used", "expired") and _may_ask_again(token)
+    ended = _ended(token) if refused.why == "withdrawn" else None
     return page(
         "refused.html",
         STATUS[refused.why],
         issuer=issuer().name,
-        title=say(TITLES[refused.why]),
-        message=say(str(refused)),
+        title=say("Your badge was withdrawn") if ended else say(TITLES[refused.why]),
+        message=ended or say(str(refused)),
         can_send=again,
     )
+
+
+def _ended(token: str) -> str | None:
+    """What became of a badge that had been taken; None if it never was."""
+    with services().engine.connect() as connection:
+        _, award = issuing.look(connection, token, datetime.now(UTC))
+        found = award.credential and credentials.find_credential(connection, award.credential)
+    status = status_of(found) if found else None
+    return status.told if status else None
 
 
 def _may_ask_again(token: str) -> bool:

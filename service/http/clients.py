@@ -67,7 +67,10 @@ class Registered(Metadata):
     client_secret_expires_at = fields.Integer(required=True, metadata={"description": "0: never"})
 
 
-REFUSED = {"description": "Refused (RFC 7591, section 3.2.2)", "content": {"application/json": {"schema": OAuthError}}}
+REFUSED = {
+    "description": "Refused (RFC 6749, section 5.2; RFC 7591, section 3.2.2)",
+    "content": {"application/json": {"schema": OAuthError}},
+}
 
 
 @blueprint.route("/oauth2/register", methods=["POST"])

@@ -108,7 +108,8 @@ def _sign_in(asked: Asked | None) -> WerkzeugResponse:
     """The page that asks for an e-mail address, and what its buttons do."""
     here = services().settings
     way, address = request.form.get("way"), request.form.get("email", "").strip()
-    if request.method == "GET" or way not in ("mail", "platform"):
+    ways = {"mail": here.smtp_url, "platform": here.sign_in_url}
+    if request.method == "GET" or not ways.get(way or ""):
         return _form(asked)
     if way == "mail" and not ADDRESS.fullmatch(address):
         return _form(asked, wrong=say("Write an e-mail address, like ana@example.org."), status=422)
@@ -116,7 +117,7 @@ def _sign_in(asked: Asked | None) -> WerkzeugResponse:
         busy = _told(say("Please wait a moment"), say("Too many links were asked for. Try again later."), 429)
         busy.headers["Retry-After"] = str(seconds)
         return busy
-    if way == "platform" and here.sign_in_url:
+    if way == "platform":
         id_ = _begun(browser := _browser() or secrets.token_urlsafe(32), asked)
         parts = urlsplit(here.sign_in_url)
         told = urlencode({"request": id_})

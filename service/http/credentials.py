@@ -15,7 +15,7 @@ from service.http.holders import addressed, readable
 from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, published
 from service.http.pages import page
 from service.http.pages.reader import Words, say, worded
-from service.http.pages.telling import achievement_words
+from service.http.pages.telling import achievement_words, status_of
 from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import badges
@@ -65,15 +65,14 @@ def _page(found: Credential) -> Response:
             "tags": about.get("tag", []),
         },
         results=_results(subject),
+        creator=about.get("creator"),
+        version=about.get("version"),
         evidence=[tuple(Words(one, tongue) for one in why["narrative"].partition("\n\n")[::2])],
         stands_on=[{"path": one["id"], "name": one["name"]} for one in others],
         earned=datetime.fromisoformat(said["awardedDate"]),
         issued=found.issued,
         until=found.expires,
-        expired=found.expires is not None and found.expires <= datetime.now(UTC),
-        revoked=found.revoked,
-        suspended=found.suspended,
-        because=found.revoked_because if found.revoked else found.suspended_because,
+        ended=status_of(found),
         held_by=_held_by(subject),
         address=said["id"],
         path=f"../credentials/{found.id}",

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import unquote_plus
 
-from flask import Blueprint, Response, request
+from flask import Response, request
+from marshmallow import Schema, fields
 from sqlalchemy import Connection
 
 from service.http.auth import CHALLENGE, OAUTH_SECONDS, oauth_token
-from service.http.clients import refused, told
+from service.http.clients import REFUSED, refused, told
+from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import clients, grants
 from service.store.clients import Client
@@ -23,12 +26,33 @@ from service.store.grants import ACCESS_LIFE, Refused, Tokens
 
 SCOPE = "xapi:write"
 
-blueprint = Blueprint("oauth", __name__, url_prefix="/oauth2")
+blueprint = Blueprint("oauth", __name__, url_prefix="/oauth2", description="OAuth 2.0 tokens")
 
 
-@blueprint.post("/token")
+class Token(Schema):
+    """An access token (RFC 6749, section 5.1)."""
+
+    access_token = fields.String(required=True)
+    token_type = fields.String(required=True, metadata={"example": "Bearer"})
+    expires_in = fields.Integer(required=True, metadata={"description": "seconds"})
+    scope = fields.String(required=True)
+    refresh_token = fields.String()
+
+
+def _form(*names: str) -> dict[str, Any]:
+    """What the OpenAPI document says of a form with these fields."""
+    schema = {"type": "object", "properties": {name: {"type": "string"} for name in names}}
+    return {"content": {"application/x-www-form-urlencoded": {"schema": schema}}}
+
+
+@blueprint.route("/token", methods=["POST"])
+@blueprint.doc(
+    requestBody=_form("grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope"),
+    responses={"400": REFUSED, "401": REFUSED},
+)
+@blueprint.response(200, Token)
 def token() -> Response:
-    """An access token, by whatever shows that one may be given."""
+    """Fetch an access token, with the credentials of a source or of a client"""
     if any(len(values) > 1 for values in request.form.listvalues()):
         return refused(400, "invalid_request", "Each parameter may be there once only.")
     match request.form.get("grant_type"):
@@ -39,9 +63,11 @@ def token() -> Response:
     return refused(400, "unsupported_grant_type", "Send client_credentials, authorization_code or refresh_token.")
 
 
-@blueprint.post("/revoke")
+@blueprint.route("/revoke", methods=["POST"])
+@blueprint.doc(requestBody=_form("token", "token_type_hint"), responses={"400": REFUSED, "401": REFUSED})
+@blueprint.response(200, Schema)
 def revoke() -> Response:
-    """Ends a token of the client that asks; also one that has ended or never was is answered 200 (RFC 7009)."""
+    """End a token of a client, whether it holds or not (RFC 7009)"""
     if not request.form.get("token"):
         return refused(400, "invalid_request", "Send token.")
     with services().engine.begin() as connection:

@@ -340,6 +340,12 @@ def test_a_revocation_shows_in_the_status_list_the_list_of_badges_and_the_page(
     assert held(client, ana)[0]["state"] == "revoked"
     assert ">Withdrawn<" in client.get(path, headers={"Accept": "text/html"}).text
     refused(client.get(f"/api/v1/claims/{link}"), 410, "withdrawn")
+    told = client.get(f"/claim/{link}")
+    assert (told.status_code, "Your badge was withdrawn" in told.text, "It no longer holds." in told.text) == (
+        410,
+        True,
+        True,
+    )
     after = client.get("/status/1", headers={"If-None-Match": before.headers["ETag"]})
     assert after.status_code == 200
 

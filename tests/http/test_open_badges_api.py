@@ -19,12 +19,14 @@ from sqlalchemy import Engine, select, update
 from werkzeug.test import TestResponse
 
 from service.badges import issuing
+from service.merging import Decision, merge
 from service.settings import Settings
 from service.store import badges, credentials
 from service.store.clients import CREDENTIALS, PROFILE
 from service.store.tables import badge_award
 from tests.badges import stored
 from tests.badges.stored import ISSUER, ISSUERS, NOW, SECRET, change
+from tests.http import people
 from tests.http.allowing import Program, registered
 
 RELATION = re.compile(r"<([^>]*)>; rel=\"(\w+)\"")
@@ -178,6 +180,16 @@ def test_a_token_reads_what_its_scopes_say(ana: int, program: Program) -> None:
     refused = program.reads("credentials", held)
     assert CREDENTIALS in failed(refused, 403, "forbidden")
     assert f'error="insufficient_scope", scope="{CREDENTIALS}"' in refused.headers["WWW-Authenticate"]
+
+
+def test_a_token_reads_what_the_person_has_that_its_learner_is(engine: Engine, ana: int, program: Program) -> None:
+    held = token(program, ana)
+    take(engine, ana, 1)
+    bob = people.learner(engine, "Bob")
+    with engine.begin() as connection:
+        merge(connection, [Decision(ana, bob, "tests")])
+    assert program.reads("credentials", held).headers["X-Total-Count"] == "1"
+    assert program.reads("profile", held).get_json()["id"] == f"{ISSUER.public_url}/api/v1/learners/{bob}"
 
 
 def test_strangers_and_other_tokens_of_ours_read_nothing(client: FlaskClient, ana: int, program: Program) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 import msgspec
@@ -11,7 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, insert, select, update
 
 from service import erasure
-from service.store import badges
+from service.core.achievement import Creator
+from service.store import achievements, badges
+from service.store.engine import driver
 from service.store.tables import achievement_version, claim_link, credential, learner
 from tests.badges import stored
 from tests.badges.stored import ISSUER, NOW
@@ -178,3 +181,25 @@ def test_pages_are_in_the_readers_language_and_show_what_was_signed(
     assert '<h1 dir="auto">Wissbegierig</h1>' in text
     assert re.search(r'Wie es signiert wurde</summary>\s*<p class="text" dir="auto" lang="en">Keen learner</p>', text)
     assert "As it was signed" not in client.get(path, headers=HTML).text
+
+
+def test_the_page_says_who_made_the_achievement_and_which_version_it_is(
+    client: FlaskClient, engine: Engine, ana: int
+) -> None:
+    maker = Creator("Ministry of Skills", "https://skills.example.org/")
+    with engine.begin() as connection:
+        said = msgspec.structs.replace(stored.KEEN, creator=maker, version="2.1")
+        achievements.keep(driver(connection), said, (stored.SVG, "image/svg+xml"))
+        credential = stored.claim(connection, stored.offer(connection, ana))
+    page = client.get(f"/credentials/{credential}", headers=HTML).text
+    assert f'<a href="{maker.url}" rel="noopener noreferrer">{maker.name}</a>' in page
+    assert "<dt>Version</dt><dd>2.1</dd>" in page
+
+
+def test_whoever_holds_a_badge_sees_that_it_holds_no_more(client: FlaskClient, engine: Engine, link: str) -> None:
+    taken(client, link)
+    with engine.begin() as connection:
+        connection.execute(update(credential).values(expires=NOW - timedelta(days=1)))
+    page = client.get(f"/claim/{link}").text
+    assert ">Expired<" in page
+    assert "It shows what was achieved by then." in page
