@@ -160,13 +160,18 @@ def _may_post_to(shown: Response, address: str) -> Response:
 
 
 def _browser() -> str:
-    return request.cookies.get(COOKIE, "")
+    return request.cookies.get(_cookie(), "")
+
+
+def _cookie() -> str:
+    """The name of our cookie; with this prefix no other host can set it (RFC 6265bis), which needs TLS."""
+    return f"__Host-{COOKIE}" if services().settings.public_url.startswith("https:") else COOKIE
 
 
 def _remembered(response: WerkzeugResponse, browser: str) -> WerkzeugResponse:
     """Lets this browser open the link that was asked for; strictly necessary, and forgotten after an hour."""
-    secure = services().settings.public_url.startswith("https:")
-    response.set_cookie(COOKIE, browser, max_age=3600, secure=secure, httponly=True, samesite="Lax")
+    name = _cookie()
+    response.set_cookie(name, browser, max_age=3600, secure=name != COOKIE, httponly=True, samesite="Lax")
     return response
 
 
