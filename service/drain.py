@@ -13,7 +13,7 @@ from service.core.people import identifiers
 from service.core.statement import Fact
 from service.recount import Changed, Recount, lock
 from service.store import identity, inbox, people, rules
-from service.store.engine import Driver, driver
+from service.store.engine import Driver, driver, look_up
 from service.store.identity import FIRST, Name, Person
 from service.store.inbox import Claimed
 from service.world import MOST_REMEMBERED, Known, Part, People, World, candidates, found, parts, world
@@ -52,6 +52,7 @@ class Drain:
 
     def _batch(self, connection: Connection, limit: int) -> Drained:
         beneath = driver(connection)
+        look_up(beneath)
         here = self.world(beneath)
         taken = inbox.claim(beneath, limit)
         self.taken = [one.id for one in taken]

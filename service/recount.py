@@ -156,7 +156,7 @@ class Recount:
         changes = [change for entry in self.booked if (change := self._badge_change(entry)) is not None]
         if changes:
             badges.settle(self.connection, changes)
-        scores = scoring.add(self.beneath, self.here.ruleset.boards, self.booked)
+        scores = scoring.add(self.beneath, self.here.ruleset.boards, self.booked, self.people.locked)
         number = outbox.add(self.beneath, {score.learner for score in scores}) if scores else None
         writeback.note(self.beneath, {entry.learner for entry in self.booked})
         return Changed(scores, number, {counted.number: counted.board for counted in self.here.ruleset.boards})

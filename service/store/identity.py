@@ -19,13 +19,15 @@ from service.store.share import EVERYBODY, Share
 
 
 class Person(NamedTuple):
-    """A learner's row, locked: the zone of their days, and the name we know with the statement it is from."""
+    """A learner's row, locked: the zone of their days, the name we know and the statement it is from, who sees them."""
 
     id: int
     time_zone: str | None
     name: str | None
     name_happened: datetime | None
     name_statement: UUID | None = None
+    opted_in: bool = False
+    erased: bool = False
 
 
 def known(connection: Driver, keys: Sequence[str]) -> dict[str, int]:
@@ -87,8 +89,8 @@ def lock(connection: Driver, ids: Iterable[int]) -> dict[int, Person]:
     """These learners, locked in the order of their ids until the transaction ends, and all that is theirs with them."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute(
-            "SELECT id, time_zone, name, name_happened, name_statement FROM learner WHERE id = ANY(%b::bigint[]) "
-            "ORDER BY id FOR UPDATE",
+            "SELECT id, time_zone, name, name_happened, name_statement, opted_in, erased IS NOT NULL "
+            "FROM learner WHERE id = ANY(%b::bigint[]) ORDER BY id FOR UPDATE",
             [sorted(set(ids))],
         )
         return {row[0]: Person(*row) for row in cursor.fetchall()}

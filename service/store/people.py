@@ -141,11 +141,11 @@ def members(connection: Driver, persons: Iterable[int]) -> dict[int, int]:
 
 
 def took_part(connection: Driver, rows: Iterable[tuple[int, datetime, UUID]], table: LiteralString = "part") -> None:
-    """Notes who (as the learner they were met as) took part in which statement."""
+    """Notes who (as the learner they were met as) took part in which statement; nobody is noted twice."""
     columns = list(zip(*sorted(rows), strict=True)) or [(), (), ()]
     connection.execute(
         f"INSERT INTO {table} (learner, happened, statement) "  # noqa: S608 - no value is written into it
-        "SELECT * FROM unnest(%b::bigint[], %b::timestamptz[], %b::uuid[]) ON CONFLICT DO NOTHING",
+        "SELECT * FROM unnest(%b::bigint[], %b::timestamptz[], %b::uuid[])",
         [list(column) for column in columns],
         binary=True,
     )

@@ -6,14 +6,15 @@ has become nothing stays with zero points.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, LiteralString, NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.core import windows
 from service.core.rule import Board
 from service.store.engine import Driver
+from service.store.identity import Person
 from service.store.ledger import Entry
 from service.store.scores import ScoreRow
 
@@ -52,17 +53,21 @@ class Change(NamedTuple):
 
 NOTHING = Change(0, DAWN)
 
-ADD = """
-INSERT INTO score AS old (board, period, learner, points, reached, version)
-SELECT board, period, learner, points, reached, 1
+MORE = """
 FROM unnest(%b::int[], %b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[])
-     AS new (board, period, learner, points, reached)
-ON CONFLICT (board, period, learner) DO UPDATE SET
-    points = old.points + excluded.points, version = old.version + 1, reached = greatest(old.reached, excluded.reached)
-RETURNING board, period, learner, CASE WHEN (SELECT erased IS NULL FROM learner WHERE learner.id = old.learner)
-          THEN points ELSE 0 END, reached, version,
-          (SELECT opted_in FROM learner WHERE learner.id = old.learner)
+     AS more (board, period, learner, points, reached)
 """
+ADD = (
+    "UPDATE score SET points = score.points + more.points, reached = greatest(score.reached, more.reached), "  # noqa: S608
+    f"version = version + 1 {MORE} "
+    "WHERE score.board = more.board AND score.period = more.period AND score.learner = more.learner "
+    "RETURNING score.board, score.period, score.learner, score.points, score.reached, version"
+)
+BEGIN = (
+    "INSERT INTO score (board, period, learner, points, reached, version) "
+    f"SELECT board, period, learner, points, reached, 1 {MORE} "
+    "RETURNING board, period, learner, points, reached, version"
+)
 
 
 def changes(boards: Iterable[Counted], entries: Iterable[Entry]) -> dict[Place, Change]:
@@ -81,28 +86,34 @@ def changes(boards: Iterable[Counted], entries: Iterable[Entry]) -> dict[Place, 
     return {Place(*place): change for place, change in sums.items()}
 
 
-def add(connection: Driver, boards: Sequence[Counted], entries: Sequence[Entry]) -> list[ScoreRow]:
+def add(
+    connection: Driver, boards: Sequence[Counted], entries: Sequence[Entry], locked: Mapping[int, Person]
+) -> list[ScoreRow]:
     """Adds ledger lines, already written, to the scores they count for; answers the scores as they are now.
 
-    The learners are locked by the caller.
+    locked: the learners, whose rows the caller has locked.
     """
     sums = changes(boards, entries)
     if not sums:
         return []
+    found = _written(connection, ADD, sums)
+    if len(found) < len(sums):
+        known = {row[:3] for row in found}
+        found += _written(connection, BEGIN, {place: sums[place] for place in sums if place not in known})
+    rows = [_shown(ScoreRow(*row, locked[row[2]].opted_in), locked[row[2]]) for row in found]
     corrected = [place for place, change in sums.items() if change.exact]
-    cursor = connection.execute(
-        ADD,
-        [
-            [place.board for place in sums],
-            [place.period for place in sums],
-            [place.learner for place in sums],
-            [change.points for change in sums.values()],
-            [change.reached for change in sums.values()],
-        ],
-        binary=True,
-    )
-    rows = [ScoreRow(*row) for row in cursor.fetchall()]
     return _reached_again(connection, boards, corrected, rows) if corrected else rows
+
+
+def _written(connection: Driver, query: LiteralString, sums: Mapping[Place, Change]) -> list[Any]:
+    """The scores that the query adds these changes to, or begins with them."""
+    columns = [*zip(*sums, strict=True), *list(zip(*sums.values(), strict=True))[:2]]
+    return connection.execute(query, [list(column) for column in columns], binary=True).fetchall()
+
+
+def _shown(row: ScoreRow, person: Person) -> ScoreRow:
+    """A score as boards show it: nothing of whom was erased."""
+    return row._replace(points=0) if person.erased else row
 
 
 def _reached_again(

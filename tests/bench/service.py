@@ -93,9 +93,9 @@ class Running:
             return sum(worker.successful_job_count for worker in Worker.all(connection=redis))
 
     def settle(self) -> None:
-        """Returns when nothing is pending any more."""
+        """Returns when nothing is pending any more. Asks seldom, for what it costs to tell is not what is measured."""
         while self.get("/api/v1/intake")["pending"]:
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def get(self, path: str) -> Any:
         request = urllib.request.Request(self.service.url + path, headers={"Authorization": self.bearer})
