@@ -208,7 +208,8 @@ def found(candidates: Iterable[Candidate], people: People) -> list[Found]:
     made = []
     for judge, fact, roles, learner in candidates:
         match = judge.matcher.match(fact, roles, learner, judge.matcher.zone(people, learner))
-        made += [Found(judge.version.number, match, making) for making in judge.makings]
+        for making in judge.makings:
+            made.append(Found(judge.version.number, match, making))  # noqa: PERF401 - mostly there is one making
     return made
 
 

@@ -146,7 +146,7 @@ def _award(setting: Setting, match: Match, earned: kinds.Earned, paid: limits.Pa
     amounts = dict(paid.points)
     if achievement := earned.grant.badge or earned.grant.micro_credential:
         amounts[f"badge:{achievement}"] = 1
-    reason = "; ".join(part for part in (earned.reason, paid.because) if part) or None
+    reason = f"{earned.reason}; {paid.because}" if earned.reason and paid.because else earned.reason or paid.because
     rule, version = setting.rule.name, setting.version
     return Award(match.learner, rule, earned.key, match.happened, amounts, earned.statements, reason, version)
 

@@ -42,7 +42,7 @@ def paid(
         return used, Paid(earned.grant.points), ""
     current = _current(setting, used, match)
     keys = _counterparts(setting, match)
-    left = [_spent(use, key) for use, key in zip(current, keys, strict=True)]
+    left = list(map(_spent, current, keys))
     for limit, spent in zip(limits, left, strict=True):
         if limit.awards is not None and spent >= limit.awards:
             return current, None, limit.clause
@@ -63,7 +63,7 @@ def _after(
     setting: Setting, used: tuple[Used, ...], keys: Sequence[str], amounts: Mapping[str, int]
 ) -> tuple[Used, ...]:
     spends = [amounts.get(limit.currency, 0) if limit.points is not None else 1 for limit in setting.rule.limits]
-    return tuple(_spend(use, key, amount) for use, key, amount in zip(used, keys, spends, strict=True))
+    return tuple(map(_spend, used, keys, spends))
 
 
 def _capped(setting: Setting, spent: list[int], earned: Earned) -> tuple[tuple[tuple[str, int], ...], str | None]:
@@ -82,22 +82,28 @@ def _capped(setting: Setting, spent: list[int], earned: Earned) -> tuple[tuple[t
 def _current(setting: Setting, used: tuple[Used, ...], match: Match) -> tuple[Used, ...]:
     periods = [windows.index(limit.per, match.happened, setting.zone) for limit in setting.rule.limits]
     if not used:
-        return tuple(Used(period) for period in periods)
-    return tuple(use if use.period == period else Used(period) for use, period in zip(used, periods, strict=True))
+        return tuple(map(Used, periods))
+    return tuple([use if use.period == period else Used(period) for use, period in zip(used, periods, strict=True)])
 
 
-def _counterparts(setting: Setting, match: Match) -> list[str]:
+def _counterparts(setting: Setting, match: Match) -> Sequence[str]:
     """For each limit whose share of it this match draws on."""
+    if not match.counterparts:
+        return ("",) * len(setting.rule.limits)
     keys = iter(match.counterparts)
     return [next(keys) if limit.from_each else "" for limit in setting.rule.limits]
 
 
 def _spent(use: Used, key: str) -> int:
-    return next((amount for counterpart, amount in use.by if counterpart == key), 0)
+    for counterpart, amount in use.by:
+        if counterpart == key:
+            return amount
+    return 0
 
 
 def _spend(use: Used, key: str, amount: int) -> Used:
     if not amount:
         return use
-    others = tuple(pair for pair in use.by if pair[0] != key)
-    return Used(use.period, (*others, (key, _spent(use, key) + amount)))
+    by = dict(use.by)
+    by[key] = by.pop(key, 0) + amount  # the latest stands last
+    return Used(use.period, tuple(by.items()))

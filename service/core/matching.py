@@ -67,14 +67,12 @@ class Roles(dict[str, tuple[int, ...]]):
     """The learners in each role of one statement, looked up when they are first asked for."""
 
     def __init__(self, statement: Statement, people: People) -> None:
-        super().__init__()
         self.statement = statement
         self.people = people
 
     def __missing__(self, role: Role) -> tuple[int, ...]:
-        keys = dict.fromkeys(key for key in ROLES[role](self.statement) if key is not None)
-        learners = tuple(dict.fromkeys(self.people.learner(key) for key in keys))
-        self[role] = learners
+        learners = tuple(map(self.people.learner, ROLES[role](self.statement)))
+        self[role] = learners = learners if len(learners) < 2 else tuple(dict.fromkeys(learners))
         return learners
 
 
@@ -99,6 +97,8 @@ class Matcher:
             tuple(PREDICATES[type(condition)](condition) for condition in step)
             for step in getattr(rule.kind, "steps", ())
         )
+        told = (rule.once_per, self.from_each, self.different, self.per, self.amount, self.steps, self.swapped)
+        self.plain = not any(told) and not isinstance(rule.kind, rules.First)
 
     def fulfilled_by(self, fact: Fact) -> bool:
         """True when every condition of `when` holds, and in a sequence those of a step."""
@@ -117,6 +117,8 @@ class Matcher:
 
     def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
         """The match of a statement that fulfils the rule, for one recipient."""
+        if self.plain:
+            return Match(learner, fact.happened, fact.id)
         once = [_value(name, fact, cast, self.rule.to, learner, zone) for name in self.rule.once_per]
         if self.per:
             different = _brief(self.per(fact))
@@ -147,11 +149,12 @@ class Matcher:
         (theirs,) = set(self.swapped.roles) - {self.rule.to}
         return tuple(other for other in cast[theirs] if other != learner)
 
-    def recipients(self, fact: Fact, cast: Cast) -> Iterator[int]:
+    def recipients(self, fact: Fact, cast: Cast) -> tuple[int, ...]:
         """Those for whom a statement that fulfils the conditions is a match."""
-        for learner in cast[self.rule.to]:
-            if not self.unless or self.refusal(fact, cast, learner) is None:
-                yield learner
+        learners = cast[self.rule.to]
+        if not self.unless:
+            return learners
+        return tuple(learner for learner in learners if self.refusal(fact, cast, learner) is None)
 
     def matches(self, fact: Fact, cast: Cast, people: People) -> Iterator[Match]:
         """One match for each recipient, where the statement fulfils the rule."""
@@ -177,9 +180,9 @@ class NeedsMatcher(Matcher):
     def fulfilled_by(self, fact: Fact) -> bool:
         return any(part.fulfilled_by(fact) for part in self.parts)
 
-    def recipients(self, fact: Fact, cast: Cast) -> Iterator[int]:
+    def recipients(self, fact: Fact, cast: Cast) -> tuple[int, ...]:
         fulfilled = (part for part in self.parts if part.fulfilled_by(fact))
-        yield from dict.fromkeys(learner for part in fulfilled for learner in part.recipients(fact, cast))
+        return tuple(dict.fromkeys(learner for part in fulfilled for learner in part.recipients(fact, cast)))
 
     def match(self, fact: Fact, cast: Cast, learner: int, zone: ZoneInfo) -> Match:
         fulfilled = ((place, part) for place, part in enumerate(self.parts) if part.fulfilled_by(fact))

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from service.core import durations, paths, templates
 from service.core import rule as rules
 from service.core.rule import Condition, Role
-from service.core.statement import Fact, Score, Statement, identifier, members
+from service.core.statement import Fact, Score, Statement, keys
 
 Predicate = Callable[[Fact], bool]
 
-ROLES: dict[Role, Callable[[Statement], Iterable[str | None]]] = {
-    "actor": lambda s: (identifier(agent) for agent in members(s.actor)),
-    "instructor": lambda s: (identifier(agent) for agent in members(s.context.instructor if s.context else None)),
-    "team": lambda s: (identifier(agent) for agent in members(s.context.team if s.context else None)),
-    "object": lambda s: (identifier(agent) for agent in members(s.object.agent if s.object else None)),
+ROLES: dict[Role, Callable[[Statement], tuple[str, ...]]] = {
+    "actor": lambda s: keys(s.actor),
+    "instructor": lambda s: keys(s.context.instructor) if s.context else (),
+    "team": lambda s: keys(s.context.team) if s.context else (),
+    "object": lambda s: keys(s.object.agent) if s.object else (),
 }
+"""The identifier keys of those in each role."""
 
 TEXTS: dict[str, Callable[[Fact], str | None]] = {
     "verb": lambda f: f.statement.verb_id,
@@ -156,10 +157,10 @@ def _answers(condition: rules.Answers) -> Predicate:
 
 
 def _names(condition: rules.Names) -> Predicate:
-    keys, wanted = ROLES[condition.key], condition.identifier
+    there, wanted = ROLES[condition.key], condition.identifier
     if wanted is not None:
-        return lambda fact: wanted in keys(fact.statement)
-    return lambda fact: any(key is not None for key in keys(fact.statement)) is condition.present
+        return lambda fact: wanted in there(fact.statement)
+    return lambda fact: bool(there(fact.statement)) is condition.present
 
 
 PREDICATES: dict[type[Condition], Callable[..., Predicate]] = {

@@ -377,6 +377,16 @@ def _short(key: str) -> str:
     return "long:" + hashlib.sha256(key.encode()).hexdigest()
 
 
+def keys(agent: Agent | None) -> tuple[str, ...]:
+    """The identifier keys of the people that an actor, instructor or team stands for."""
+    if agent is None:
+        return ()
+    if agent.object_type == "Group" or agent.member is not None:
+        return tuple(key for member in agent.member or () for key in keys(member))
+    key = identifier(agent)
+    return () if key is None else (key,)
+
+
 def members(agent: Agent | None) -> tuple[Agent, ...]:
     """The people an actor, instructor or team stands for: an Agent is itself, a Group its members with identifiers."""
     if agent is None:

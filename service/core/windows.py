@@ -82,7 +82,7 @@ def zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=4096)
 def local_day(moment: datetime, zone: ZoneInfo) -> date:
     """The day on which `moment` (aware) falls in `zone`. One moment is asked about for each limit and each board."""
     return _local(moment, zone).date()

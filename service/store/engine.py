@@ -26,6 +26,7 @@ def engine(database_url: str, pool_size: int = 8) -> Engine:
         make_url(database_url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_use_lifo=True,  # the connection used last has its statements prepared
         pool_pre_ping=True,
         pool_timeout=5,
         connect_args=OPTIONS,

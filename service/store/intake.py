@@ -67,7 +67,7 @@ WITH pushed AS (
         received = old.received + excluded.received, duplicates = old.duplicates + excluded.duplicates,
         late = old.late + excluded.late
 )
-SELECT id FROM new
+SELECT id FROM pushed EXCEPT SELECT id FROM new
 """
 
 COUNT = """
@@ -90,18 +90,17 @@ def store(connection: Driver, rows: Sequence[Row]) -> Stored:
     """
     firsts = dict[UUID, Row]()
     again = [row for row in rows if firsts.setdefault(row.id, row) is not row]
-    ordered = sorted(firsts.values(), key=lambda row: row.id)
+    ordered = sorted(firsts.values(), key=lambda row: row.id.int)
     with connection.cursor(binary=True) as cursor:
         cursor.execute(INSERT, _columns(ordered))
-        new = {statement for (statement,) in cursor.fetchall()}
-        known = [row for row in ordered if row.id not in new] if len(new) < len(ordered) else []
+        known = [firsts[statement] for (statement,) in cursor.fetchall()]
         conflicting = []
         if known or again:
             with connection.transaction():
                 conflicting = _conflicts(cursor, [*known, *again])
                 if again or conflicting:
                     _count(cursor, again, conflicting)
-    return Stored(len(new), len(known) + len(again) - len(conflicting), len(conflicting))
+    return Stored(len(ordered) - len(known), len(known) + len(again) - len(conflicting), len(conflicting))
 
 
 def _columns(rows: Sequence[Row]) -> list[object]:

@@ -51,8 +51,6 @@ class Change(NamedTuple):
     exact: bool = False
 
 
-NOTHING = Change(0, DAWN)
-
 MORE = """
 FROM unnest(%b::int[], %b::int[], %b::bigint[], %b::bigint[], %b::timestamptz[])
      AS more (board, period, learner, points, reached)
@@ -73,17 +71,23 @@ BEGIN = (
 def changes(boards: Iterable[Counted], entries: Iterable[Entry]) -> dict[Place, Change]:
     """What these ledger lines add to which scores."""
     boards = list(boards)
+    counting: dict[tuple[int, str], list[tuple[int, str, ZoneInfo]]] = {}
     sums: dict[tuple[int, int, int], Change] = {}
-    for entry in entries:
-        amount, happened = entry.amount, entry.happened
-        for counted in boards:
-            if counted.counts(entry.rule, entry.unit):
-                place = counted.number, windows.index(counted.board.period, happened, counted.zone), entry.learner
-                before = sums.get(place, NOTHING)
-                reached = max(before.reached, happened) if amount > 0 else before.reached
-                taken_back = amount < 0 and entry.corrects is not None
-                sums[place] = Change(before.points + amount, reached, before.exact or taken_back)
+    for learner, rule, _, _, unit, amount, happened, _, _, corrects in entries:
+        counted = counting.get((rule, unit))
+        if counted is None:
+            counted = [(one.number, one.board.period, one.zone) for one in boards if one.counts(rule, unit)]
+            counting[rule, unit] = counted
+        new = Change(amount, happened if amount > 0 else DAWN, amount < 0 and corrects is not None)
+        for number, period, zone in counted:
+            place = number, windows.index(period, happened, zone), learner
+            before = sums.get(place)
+            sums[place] = new if before is None else _both(before, new)
     return {Place(*place): change for place, change in sums.items()}
+
+
+def _both(one: Change, other: Change) -> Change:
+    return Change(one.points + other.points, max(one.reached, other.reached), one.exact or other.exact)
 
 
 def add(
@@ -100,7 +104,7 @@ def add(
     if len(found) < len(sums):
         known = {row[:3] for row in found}
         found += _written(connection, BEGIN, {place: sums[place] for place in sums if place not in known})
-    rows = [_shown(ScoreRow(*row, locked[row[2]].opted_in), locked[row[2]]) for row in found]
+    rows = [_shown(row, locked[row[2]]) for row in found]
     corrected = [place for place, change in sums.items() if change.exact]
     return _reached_again(connection, boards, corrected, rows) if corrected else rows
 
@@ -111,9 +115,10 @@ def _written(connection: Driver, query: LiteralString, sums: Mapping[Place, Chan
     return connection.execute(query, [list(column) for column in columns], binary=True).fetchall()
 
 
-def _shown(row: ScoreRow, person: Person) -> ScoreRow:
+def _shown(columns: tuple[Any, ...], person: Person) -> ScoreRow:
     """A score as boards show it: nothing of whom was erased."""
-    return row._replace(points=0) if person.erased else row
+    board, period, learner, points, reached, version = columns
+    return ScoreRow(board, period, learner, 0 if person.erased else points, reached, version, person.opted_in)
 
 
 def _reached_again(
