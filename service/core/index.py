@@ -38,11 +38,13 @@ class Index:
 
     def fulfilled(self, fact: Fact) -> list[Matcher]:
         """The rules whose conditions this statement fulfils, each once."""
-        found = [
-            matcher
-            for matcher, further in self.filed(fact.statement)
-            if not further or all(holds(fact) for holds in further)
-        ]
+        found = []
+        for matcher, further in self.filed(fact.statement):
+            for holds in further:
+                if not holds(fact):
+                    break
+            else:
+                found.append(matcher)
         return list(dict.fromkeys(found)) if len(found) > 1 else found
 
     def filed(self, statement: Statement) -> list[Filed]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 from service.core import durations, paths, templates
 from service.core import rule as rules
 from service.core.rule import Condition, Role
-from service.core.statement import Fact, Score, Statement, keys
+from service.core.statement import Activity, Fact, Score, Statement, keys
 
 Predicate = Callable[[Fact], bool]
 
@@ -37,21 +37,27 @@ def registration(statement: Statement) -> str | None:
     return statement.context.registration if statement.context else None
 
 
-def activity_ids(statement: Statement, *lists: str) -> tuple[str, ...]:
-    """The ids of the context activities in these lists (`category`, `parent`, `grouping`)."""
-    found = statement.context.activities if statement.context else None
-    if found is None:
+def tags(statement: Statement) -> Sequence[str]:
+    """The ids of the context activities that say what kind of statement it is (`category`)."""
+    context = statement.context
+    return () if context is None or context.activities is None else _ids(context.activities.category)
+
+
+def wholes(statement: Statement) -> Sequence[str]:
+    """The ids of the context activities that the object is part of (`parent`, `grouping`)."""
+    context = statement.context
+    if context is None or context.activities is None:
         return ()
-    ids: list[str] = []
-    for name in lists:
-        listed = getattr(found, name)
-        ids += [activity.id for activity in (listed if type(listed) is tuple else (listed,)) if activity.id]
-    return tuple(ids)
+    return [*_ids(context.activities.parent), *_ids(context.activities.grouping)]
 
 
-LISTS: dict[str, Callable[[Statement], tuple[str, ...]]] = {
-    "tagged": lambda s: activity_ids(s, "category"),
-    "part_of": lambda s: activity_ids(s, "parent", "grouping"),
+def _ids(listed: Activity | tuple[Activity, ...]) -> Sequence[str]:
+    return [activity.id for activity in ((listed,) if isinstance(listed, Activity) else listed) if activity.id]
+
+
+LISTS: dict[str, Callable[[Statement], Sequence[str]]] = {
+    "tagged": tags,
+    "part_of": wholes,
     "attachments": lambda s: usage_types(s),
 }
 

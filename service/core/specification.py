@@ -90,14 +90,23 @@ _KEYS = re.compile(rb'"[ \t\r\n]*:')
 def _decoded(raw: bytes) -> tuple[Any, str | None]:
     """The value, and a key that stands twice in one object.
 
-    Looking for keys takes a slow parser, so it is asked only where there may be one: where more colons follow a
-    quotation mark than there are keys in the value.
+    Looking for keys takes a slow parser, so it is asked only where there may be one.
     """
     try:
         value = msgspec.json.decode(raw)
     except msgspec.ValidationError:  # a number beyond what msgspec decodes
         return _slowly(raw)
-    return _slowly(raw) if _keys(value) != len(_KEYS.findall(raw)) else (value, None)
+    return (value, None) if _keeps_every_key(value, raw) else _slowly(raw)
+
+
+def _keeps_every_key(value: Any, raw: bytes) -> bool:
+    """Whether no key was lost when this value was decoded; where texts are escaped it may be False all the same.
+
+    A colon stands behind each key and in texts, which stay as they are: written again the value has as many.
+    """
+    if b"\\" not in raw:
+        return msgspec.json.encode(value).count(b":") == raw.count(b":")
+    return _keys(value) == len(_KEYS.findall(raw))
 
 
 def _keys(value: Any) -> int:

@@ -23,6 +23,8 @@ from msgspec.structs import replace
 from service.core.fingerprint import fingerprint
 
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
+PERSONS = ("Agent", "Group")
+"""The objectTypes of whoever can act."""
 LONGEST_KEY = 600
 """Characters of an identifier key; of four bytes each they still fit into an index of the database."""
 DEEPEST = 100
@@ -88,7 +90,7 @@ class Object(Struct, frozen=True, rename={"object_type": "objectType"}):
     @property
     def agent(self) -> Agent | None:
         """The object as an Agent or Group, if it is one."""
-        if self.object_type not in ("Agent", "Group"):
+        if self.object_type not in PERSONS:
             return None
         return Agent(self.object_type, self.name, self.mbox, self.mbox_sha1sum, self.openid, self.account, self.member)
 
@@ -151,8 +153,10 @@ class Statement(Struct, frozen=True):
         thing = self.object
         if thing is None:
             return None
+        if thing.object_type is None or thing.object_type not in PERSONS:
+            return thing.id
         agent = thing.agent
-        return thing.id if agent is None else identifier(agent)
+        return identifier(agent) if agent else None
 
     @property
     def voids(self) -> UUID | None:
@@ -339,6 +343,8 @@ def moment(text: str | None) -> datetime | None:
         return None
     try:
         read = datetime.fromisoformat(text.upper())
+        if read.tzinfo is UTC:
+            return read
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

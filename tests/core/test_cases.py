@@ -7,7 +7,7 @@ import pytest
 
 from service.core.cases import Case
 from service.core.language import load
-from service.core.predicates import activity_ids
+from service.core.predicates import tags, wholes
 from service.core.shorthand import Person
 from service.core.statement import VOIDED, Fact, identifier, members
 
@@ -53,8 +53,8 @@ def test_words_stand_for_their_first_iri_and_short_names_for_addresses() -> None
     assert statement.verb_id == "http://a.example/shared"
     assert statement.type == "http://a.example/article"
     assert statement.object_id == "https://example.com/article/a-1"
-    assert activity_ids(statement, "category") == ("http://a.example/safety",)
-    assert activity_ids(statement, "parent") == ("http://a.example/induction",)
+    assert tags(statement) == ["http://a.example/safety"]
+    assert wholes(statement) == ["http://a.example/induction"]
 
 
 def test_results_and_context() -> None:
