@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import structlog
-from psycopg import Error as PsycopgError
-from psycopg.errors import (
-    DataError,
-    DeadlockDetected,
-    IntegrityError,
-    LockNotAvailable,
-    ProgramLimitExceeded,
-    SerializationFailure,
-)
+from psycopg.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from service.blame import is_of_an_item
 from service.drain import BATCH, Drain, Drained
 from service.store import quarantine
 from service.store.engine import driver
@@ -36,7 +28,7 @@ def patiently(drain: Drain, limit: int = BATCH) -> Drained:
         try:
             return _insisting(drain, limit)
         except Exception as error:
-            if not drain.taken or not _is_of_a_statement(error):
+            if not drain.taken or not is_of_an_item(error):
                 raise
             if len(drain.taken) == 1:
                 return _set_aside(drain, error)
@@ -53,13 +45,6 @@ def _insisting(drain: Drain, limit: int) -> Drained:
         except IN_THE_WAY:
             pass
     return drain(limit)
-
-
-def _is_of_a_statement(error: Exception) -> bool:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, PsycopgError):
-        return isinstance(cause, DataError | IntegrityError | ProgramLimitExceeded)
-    return not isinstance(cause, PoolTimeout | MemoryError)
 
 
 def _set_aside(drain: Drain, error: Exception) -> Drained:

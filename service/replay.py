@@ -1,15 +1,17 @@
-"""Counting history again: after a rule has changed, and when a learner's days have.
+"""Counting history again: after rules have changed, or the service itself.
 
 A changed rule goes through two phases while the service stays up. In `matching` the matches of the new version are made
 from all of history, statements that come in meanwhile add theirs, and what was in force stays in force. In `folding`
 the new version is in force: every learner's group is folded and the difference booked; a group that is touched
 meanwhile is folded by whoever touches it. To count again by the same version is the same, with other rows of `match`;
 `copying` takes over those that are not to be made again. Each step is a transaction of its own that remembers how far
-it came, and a crash only means to go on.
+it came, and a crash only means to go on. Where evaluating raises, the rule is stopped whose fault it is, until somebody
+tries again, and all others go on.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,16 +19,17 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import Connection, Engine
 
+from service.blame import at_fault, is_of_an_item
+from service.concern import Concern
 from service.core.language import load, read_directory
-from service.core.rule import Rule
-from service.core.statement import Fact
-from service.core.windows import WINDOWS
 from service.errors import Refusal
 from service.recount import Changed, Recount, lock
 from service.store import audit, history, identity, matches, people, publishing, rules
 from service.store.engine import Driver, driver
+from service.store.inbox import Claimed
 from service.store.matches import Group
 from service.store.rules import Pending
 from service.world import MOST_REMEMBERED, Judge, Known, People, World, candidates, found, parts, world
@@ -34,13 +37,13 @@ from service.world import MOST_REMEMBERED, Judge, Known, People, World, candidat
 CHUNK = 2000
 """Statements matched in one transaction."""
 LEARNERS = 500
-"""Learners folded in one transaction, which keeps them locked; where more than a few rules are counted, fewer."""
-FEW = 10
-"""Rules of each of which it is asked who has anything by it; of more, everybody is looked at."""
+"""Learners folded in one transaction, which keeps them locked."""
 SAVED_SECONDS = 1.0
 """How often it is remembered how far counting again has come. What is done twice for it is the same."""
 LOCK = 7_351_002
 """Number of the advisory lock: one process counts again at a time."""
+
+log = structlog.get_logger(__name__)
 
 Show = Callable[[Changed], None]
 Progress = Callable[[int], None]
@@ -76,11 +79,18 @@ def replay(engine: Engine, since: datetime | None, by: str) -> list[str]:
     with engine.begin() as connection:
         beneath = driver(connection)
         rules.alone(beneath)
+        rules.try_again(beneath)
         again = publishing.recount(beneath, since=since)
         for name in again:
             audit.note(beneath, by, "replayed", "rule", name, since=since)
         publishing.finish(beneath, bool(again))
     return again
+
+
+def try_again(engine: Engine) -> None:
+    """Lets `catch_up` go on with rules that were stopped: what was in their way may be mended by now."""
+    with engine.begin() as connection:
+        rules.try_again(driver(connection))
 
 
 # --- after a rule has changed -------------------------------------------------------------------------------------
@@ -114,7 +124,7 @@ def _count_again(engine: Engine, show: Show, progress: Progress) -> int:
         with engine.begin() as connection:
             beneath = driver(connection)
             rules.share(beneath)
-            pending = rules.pending(beneath)
+            pending = [one for one in rules.pending(beneath) if one.problem is None]
             here = world(beneath)
         if not pending:
             return len(numbers)
@@ -131,11 +141,12 @@ def _next_step(engine: Engine, here: World, pending: Sequence[Pending], show: Sh
     elif matching := [one for one in pending if one.phase == "matching"]:
         begun = [one for one in matching if one.matched_to is not None]
         together = [one for one in begun if one.matched_to == begun[0].matched_to] or matching
-        _match_history(engine, here, together, progress)
-        _enter(engine, here, together, "folding")
+        if _match_history(engine, here, together, progress):
+            _enter(engine, here, together, "folding")
     else:
-        _fold_everybody(engine, here, pending, show)
-        changed = _finish(engine, here, pending)
+        stopped = _fold_everybody(engine, here, pending, show)
+        complete = [one for one in pending if one.number not in stopped]
+        changed = _finish(engine, here, complete) if complete else Changed()
         if changed.scores:
             show(changed)
 
@@ -191,30 +202,74 @@ def _copy_matches(engine: Engine, here: World, version: Pending) -> None:
             rules.folded(beneath, [version], after)
 
 
-def _match_history(engine: Engine, here: World, versions: Sequence[Pending], progress: Progress) -> None:
-    """Writes the matches of these versions for every statement that has been evaluated, from where it was left."""
+def _match_history(engine: Engine, here: World, versions: Sequence[Pending], progress: Progress) -> bool:
+    """Writes the matches of these versions for every statement that has been evaluated, from where it was left.
+
+    False if some of the versions had to be stopped, and the others are to go on without them.
+    """
     after, read, saved = versions[0].matched_to, versions[0].read, time.monotonic()
     begins = [one.remade_from for one in versions]
     since = None if None in begins else min(begin for begin in begins if begin is not None)
-    here.ask([Judge(_judge(here, one).version._replace(making=None)) for one in versions])
+    here.ask([_matching(here, one) for one in versions])
+    chunk: list[Claimed] = []
     while True:
-        with _in_force(engine, here) as connection:
-            beneath = driver(connection)
-            chunk = history.after(beneath, after, CHUNK, since)
-            _match_chunk(beneath, here, [one.fact for one in chunk if not one.voided])
-            over = len(chunk) < CHUNK
-            if chunk:
-                after, read = chunk[-1].fact.id, read + len(chunk)
-            if after and (over or time.monotonic() > saved + SAVED_SECONDS):
-                rules.matched(beneath, versions, after, read)
-                saved = time.monotonic()
+        try:
+            with _in_force(engine, here) as connection:
+                beneath = driver(connection)
+                chunk = history.after(beneath, after, CHUNK, since)
+                _match_chunk(beneath, here, chunk)
+                over = len(chunk) < CHUNK
+                if chunk:
+                    after, read = chunk[-1].fact.id, read + len(chunk)
+                if after and (over or time.monotonic() > saved + SAVED_SECONDS):
+                    rules.matched(beneath, versions, after, read)
+                    saved = time.monotonic()
+        except Exception as error:
+            if not (is_of_an_item(error) and _stop_matching(engine, here, versions, chunk)):
+                raise
+            return False
         progress(read)
         if over:
-            return
+            return True
 
 
-def _match_chunk(connection: Driver, here: World, facts: Sequence[Fact]) -> None:
+def _matching(here: World, version: Pending) -> Judge:
+    """The version as it makes matches anew."""
+    return Judge(_judge(here, version).version._replace(making=None))
+
+
+def _stop_matching(engine: Engine, here: World, versions: Sequence[Pending], chunk: Sequence[Claimed]) -> bool:
+    """Stops those of these versions that one of these statements cannot be matched by; whether there is any.
+
+    What was in force before them stays in force.
+    """
+    stopped = set()
+    for one in versions:
+        here.ask([_matching(here, one)])
+        with _in_force(engine, here) as connection:
+            beneath = driver(connection)
+            tried = at_fault(chunk, lambda some: _tried(beneath, lambda: _match_chunk(beneath, here, some)))  # noqa: B023
+            for claimed, error in itertools.islice(tried, 1):
+                _stop(beneath, here, one.number, f"statement {claimed.fact.id}", error)
+                stopped.add(one.number)
+    return bool(stopped)
+
+
+def _tried(connection: Driver, act: Callable[[], object]) -> None:
+    """Does something of which nothing stays."""
+    with connection.transaction(force_rollback=True):
+        act()
+
+
+def _stop(connection: Driver, here: World, rule: int, place: str, error: Exception) -> None:
+    name = here.counting[rule].rule.name
+    log.error("counting again by a rule stopped: evaluating raised", rule=name, place=place, exc_info=error)
+    rules.stop(connection, rule, f"{place}: {type(error).__name__}: {error}")
+
+
+def _match_chunk(connection: Driver, here: World, chunk: Sequence[Claimed]) -> None:
     """Writes the matches of these statements, but of those that are voided by the time that their learners are ours."""
+    facts = [claimed.fact for claimed in chunk if not claimed.voided]
     of_people = people.generation(connection)
     if here.known.generation != of_people or len(here.known.learners) > MOST_REMEMBERED:
         here.known = Known(of_people)
@@ -228,64 +283,46 @@ def _match_chunk(connection: Driver, here: World, facts: Sequence[Fact]) -> None
     matches.add(connection, found(standing, People(here, locked)))
 
 
-def _fold_everybody(engine: Engine, here: World, versions: Sequence[Pending], show: Show) -> None:
+def _fold_everybody(engine: Engine, here: World, versions: Sequence[Pending], show: Show) -> set[int]:
     """Folds everybody whom these versions concern, from where it was left; of rules that read awards all.
 
     So many learners at once, with all of these rules: whoever has matches of many rules is locked, and has their
-    scores written, once.
+    scores written, once. Answers the rules that were stopped: somebody could not be folded, and stays as they were.
     """
-    concern, after, saved = _Concern(here, versions), min(one.folded_to or 0 for one in versions), time.monotonic()
+    concern, saved = Concern(here, versions, LEARNERS), time.monotonic()
+    after = min(one.folded_to or 0 for one in versions)
+    left_out: set[Group] = set()
+    groups: list[Group] = []
     while True:
-        with _in_force(engine, here) as connection:
-            beneath = driver(connection)
-            learners = concern.learners(beneath, after)
-            if not learners:
-                return
-            changed = _fold(connection, here, concern.groups(beneath, after, learners))
-            after = learners[-1]
-            if time.monotonic() > saved + SAVED_SECONDS:
-                rules.folded(beneath, versions, after)
-                saved = time.monotonic()
+        try:
+            with _in_force(engine, here) as connection:
+                beneath = driver(connection)
+                learners = concern.learners(beneath, after)
+                if not learners:
+                    return {rule for rule, _ in left_out}
+                groups = [one for one in concern.groups(beneath, after, learners) if one not in left_out]
+                changed = _fold(connection, here, groups)
+                if time.monotonic() > saved + SAVED_SECONDS:
+                    rules.folded(beneath, versions, learners[-1])
+                    saved = time.monotonic()
+        except Exception as error:
+            if not (is_of_an_item(error) and (found := _stop_folding(engine, here, groups))):
+                raise
+            left_out |= found
+            continue
+        after = learners[-1]
         show(changed)
 
 
-class _Concern:
-    """Whom versions of rules concern that are in force since history is being counted again by them.
-
-    A rule that remembers nothing, and of which only a part of history was read, concerns whoever has something of then.
-    """
-
-    def __init__(self, here: World, versions: Sequence[Pending]) -> None:
-        of_rule: dict[int, list[datetime | None]] = {}
-        for one in versions:
-            of_rule.setdefault(one.number, []).append(one.remade_from)
-        self.derived = [number for number in of_rule if here.counting[number].derived]
-        self.since: dict[datetime | None, list[int]] = {}
-        for number in of_rule.keys() - set(self.derived):
-            begins = [begin for begin in of_rule[number] if begin is not None]
-            whole = here.counting[number].remembers or len(begins) < len(of_rule[number])
-            self.since.setdefault(None if whole else min(begins), []).append(number)
-        self.few = not self.derived and len(of_rule) <= FEW
-        self.at_once = LEARNERS if self.few else max(1, LEARNERS // FEW)
-
-    def learners(self, connection: Driver, after: int) -> list[int]:
-        """The next learners who may be concerned, in the order of their ids."""
-        if not self.few:
-            return history.learners(connection, after, self.at_once)
-        found = {
-            learner
-            for since, numbers in self.since.items()
-            for number in numbers
-            for learner in history.learners_of_rule(connection, number, after, self.at_once, since)
-        }
-        return sorted(found)[: self.at_once]
-
-    def groups(self, connection: Driver, after: int, learners: Sequence[int]) -> list[Group]:
-        """The groups of these learners, who come next after one, that are to be folded."""
-        found = [(number, learner) for number in self.derived for learner in learners]
-        for since, numbers in self.since.items():
-            found += history.groups(connection, numbers, after, learners[-1], since)
-        return sorted(found)
+def _stop_folding(engine: Engine, here: World, groups: Sequence[Group]) -> set[Group]:
+    """Stops the rules by which some of these groups cannot be folded; answers the groups."""
+    found = set()
+    with _in_force(engine, here) as connection:
+        beneath = driver(connection)
+        for group, error in at_fault(groups, lambda some: _tried(beneath, lambda: _fold(connection, here, some))):
+            _stop(beneath, here, group[0], f"learner {group[1]}", error)
+            found.add(group)
+    return found
 
 
 def _fold(connection: Connection, here: World, groups: Sequence[Group]) -> Changed:
@@ -293,48 +330,3 @@ def _fold(connection: Connection, here: World, groups: Sequence[Group]) -> Chang
     recount = Recount(connection, here, People(here, locked))
     recount.fold_again(groups)
     return recount.book()
-
-
-# --- after a learner's days have changed --------------------------------------------------------------------------
-
-
-def learner_moved(connection: Connection, learner: int) -> Changed:
-    """Counts a learner's awards again by the days of the zone that their row has now, in the caller's transaction."""
-    beneath = driver(connection)
-    rules.share(beneath)
-    here = world(beneath)
-    concerned = {
-        number: [judge for judge in counting.judges if not judge.rule.time_zone]
-        for number, counting in here.counting.items()
-    }
-    groups = [(number, learner) for number, judges in concerned.items() if judges]
-    people = People(here, lock(beneath, here, groups, [learner]))
-    naming = [judge for judges in concerned.values() for judge in judges if _names_days(judge.rule)]
-    _match_again(beneath, here, people, learner, naming)
-    recount = Recount(connection, here, people)
-    recount.fold_again([group for group in groups if here.counting[group[0]].folds])
-    return recount.book()
-
-
-def _names_days(rule: Rule) -> bool:
-    """Whether what a rule's matches hold depends on the zone."""
-    return any(name in WINDOWS for name in (*rule.once_per, getattr(rule.kind, "different", None)))
-
-
-def _match_again(connection: Driver, here: World, people: People, learner: int, judges: Sequence[Judge]) -> None:
-    """Makes the matches again that these versions have of this learner."""
-    groups = sorted({(judge.version.number, learner) for judge in judges})
-    own = {(judge.version.number, making) for judge in judges for making in judge.makings}
-    old = [
-        matches.Found(number, match, making)
-        for (number, _), made in matches.of_groups(connection, groups).items()
-        for making, those in made.items()
-        if (number, making) in own
-        for match in those
-    ]
-    facts = history.facts(connection, list({one.match.statement for one in old}))
-    here.known.learners.update(identity.known(connection, [part.key for part in parts(facts)]))
-    matches.remove(connection, old)
-    here.ask(judge for number, _ in groups for judge in here.counting[number].judges)
-    new = (candidate for candidate in candidates(here, facts) if candidate.learner == learner)
-    matches.add(connection, found(new, people))

@@ -20,9 +20,10 @@ from service.core.evaluate import Award
 from service.core.ledger import differences
 from service.core.versions import Judged
 from service.errors import Refusal
-from service.store import history, identity, inbox, ledger, matches, rules, scoring, swaps
+from service.store import folds, history, identity, inbox, ledger, matches, rules, scoring, swaps
 from service.store import people as decided
 from service.store.engine import Driver, driver
+from service.store.folds import Standing
 from service.store.matches import Group, Made
 from service.world import Counting, People, World, candidates, found, parts, world
 
@@ -63,13 +64,17 @@ def _verify(engine: Engine, progress: Callable[[int], None]) -> Report | str:
         beneath = driver(connection)
         if inbox.voids_waiting(beneath):
             return "Voided statements are waiting to be evaluated"
-        here = world(beneath)
-        if pending := rules.pending(beneath):
-            names = sorted({here.counting[one.number].rule.name for one in pending})
+        here, pending = world(beneath), rules.pending(beneath)
+        stopped = {one.number: one.problem for one in pending if one.problem is not None}
+        if names := sorted({here.counting[one.number].rule.name for one in pending if one.problem is None}):
             return f"Rules are being counted again: {', '.join(names)}"
+        for number, problem in stopped.items():
+            name = here.counting[number].rule.name
+            report.differences.append(f"rule {name}: history cannot be counted again by it: {problem}")
         people = People(here, identity.everybody(beneath))
         _compare_people(beneath, report)
         _match(beneath, here, people, report, progress)
+        _compare_matches(beneath, here, stopped, report)
         _compare_groups(beneath, here, people, report)
         _compare_derived(beneath, here, people, report)
         _compare_sums(beneath, here, report)
@@ -108,24 +113,58 @@ def _match(connection: Driver, here: World, people: People, report: Report, prog
         report.statements += len(chunk)
         report.matches += len(made)
         progress(report.statements)
+    connection.execute("CREATE INDEX ON fresh (rule, learner)")
+    swaps.settle_all(connection, here.swaps, here.zones(people), "fresh")
     for table, other in (("part", "took_part"), ("took_part", "part")):
         for learner, _, statement in connection.execute(f"TABLE {table} EXCEPT TABLE {other}"):
             report.differences.append(f"learner {learner}: part in statement {statement} is noted only in {table}")
 
 
+DIFFERENT = """
+SELECT rule, learner, happened, statement, making
+FROM (SELECT {columns} FROM {one} EXCEPT SELECT {columns} FROM {other}) AS d WHERE rule <> ALL(%b::int[])
+"""
+COLUMNS = {
+    "match": "rule, learner, happened, statement, making, once, detail, swapped",
+    "match_pair": "rule, learner, happened, statement, making, other, guarded",
+}
+
+
+def _compare_matches(connection: Driver, here: World, stopped: Iterable[int], report: Report) -> None:
+    """The matches that are kept against those made just now. stopped: rules of which some are not there yet.
+
+    What is kept of a time that is not a version's own any more does no harm.
+    """
+    judges = {
+        (judge.version.number, making): judge
+        for one in here.counting.values()
+        for judge in one.judges
+        for making in judge.makings
+    }
+    for table, columns in COLUMNS.items():
+        fresh = table.replace("match", "fresh")
+        for one, other, told in ((fresh, table, "is not kept"), (table, fresh, "is kept, and there is none")):
+            asked = DIFFERENT.format(columns=columns, one=one, other=other).encode()
+            for rule, learner, happened, statement, making in connection.execute(asked, [list(stopped)], binary=True):
+                judge = judges.get((rule, making))
+                if one == fresh or judge is None or judge.looks_at(happened):
+                    name = here.counting[rule].rule.name
+                    report.differences.append(f"rule {name}, learner {learner}: {table} of {statement} {told}")
+
+
 def _compare_groups(connection: Driver, here: World, people: People, report: Report) -> None:
-    connection.execute("CREATE INDEX ON fresh (rule, learner)")
-    swaps.settle_all(connection, here.swaps, here.zones(people), "fresh")
     connection.execute(EARNED)
     among = {rule: _among(connection, here, people, rule) for rule in here.races}
     counted = [number for number, counting in here.counting.items() if not counting.derived]
     for groups in _batches(matches.grouped(connection, counted, "fresh"), GROUPS):
         have = ledger.booked(connection, [group for group, _ in groups])
+        kept = folds.of_groups(connection, [group for group, _ in groups])
         awards: list[Award] = []
         for group, of_group in groups:
+            judged = _judged(here, people, group, of_group)
+            _compare_fold(here, group, of_group, judged, kept.get(group), report)
             outrun = group[1] not in among.get(group[0], (group[1],))
-            judged = () if outrun else _judged(here, people, group, of_group).awards
-            awards += _compare(here, group, judged, have[group], report)
+            awards += _compare(here, group, () if outrun else judged.awards, have[group], report)
         if here.strata.steps:
             _keep(connection, awards)
     orphans = connection.execute(
@@ -137,6 +176,27 @@ def _compare_groups(connection: Driver, here: World, people: People, report: Rep
     for rule, learner, unit, amount in orphans:
         name = here.counting[rule].rule.name
         report.differences.append(f"rule {name}, learner {learner}: {amount} {unit} booked without any match")
+
+    for rule, learner in connection.execute(
+        "SELECT rule, learner FROM fold k WHERE NOT EXISTS "
+        "(SELECT FROM fresh f WHERE f.rule = k.rule AND f.learner = k.learner AND NOT f.swapped)"
+    ):
+        name = here.counting[rule].rule.name
+        report.differences.append(f"rule {name}, learner {learner}: a fold is kept without any match")
+
+
+def _compare_fold(
+    here: World, group: Group, made: Made, judged: Judged, kept: Standing | None, report: Report
+) -> None:  # fmt: skip
+    """The state that is kept of a group against what its matches come to."""
+    counting = here.counting[group[0]]
+    last = made.get(counting.making, ()) if counting.folds and counting.last.remembers else ()
+    wanted = (last[-1].happened, last[-1].statement, judged.state) if last else None
+    kind = type(counting.last.rule.kind)
+    have = (kept.happened, kept.statement, folds.decode(kind, kept.state)) if kept else None
+    if have != wanted:
+        lacks = "is not kept" if have is None else "is kept, and there is none" if wanted is None else "is another"
+        report.differences.append(f"rule {counting.rule.name}, learner {group[1]}: the fold {lacks}")
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -12,14 +12,18 @@ import pytest
 from sqlalchemy import Connection, Engine, event, update
 
 from service import replay
+from service.core.matching import Matcher
 from service.errors import Refusal
+from service.moving import learner_moved
 from service.recount import Changed
-from service.replay import any_rules, apply_rules_directory, catch_up, learner_moved
+from service.replay import any_rules, apply_rules_directory, catch_up
 from service.shipped import rules as shipped_rules
 from service.store import tables
 from service.store.engine import engine as connected
+from service.store.matches import Made
+from service.world import Counting
 from tests.at_work import AtWork
-from tests.written import SHARED, Json, days, moment, said, void
+from tests.written import SHARED, Json, days, moment, numbered, said, void
 
 TEN = "{rule: r, give: {points: 10}}"
 BOARD = "{board: all-time, period: ever}"
@@ -382,6 +386,92 @@ def test_learners_are_folded_so_many_in_one_transaction(here: AtWork, monkeypatc
     shown: list[Changed] = []
     catch_up(here.engine, shown.append)
     assert sorted(len(changed.scores) for changed in shown) == [1, 1]
+
+
+# --- what cannot be evaluated -----------------------------------------------------------------------------------------
+
+
+def stopped(here: AtWork) -> list[tuple[str, str, str]]:
+    """The rules that history cannot be counted again by: (rule, phase, problem)."""
+    return here.execute(
+        "SELECT name, phase, problem FROM rule_version JOIN rule ON rule.id = rule WHERE problem IS NOT NULL ORDER BY 1"
+    )
+
+
+def of_count(here: AtWork, yes: bool) -> list[tuple[Any, ...]]:
+    """What everybody has by the rule `count`, or by all others."""
+    return here.execute(
+        "SELECT learner, name, key, happened, unit, sum(amount)::bigint FROM entry JOIN rule ON rule.id = rule "
+        f"WHERE (name = 'count') = {yes} GROUP BY 1, 2, 3, 4, 5 HAVING sum(amount) <> 0 ORDER BY 1, 2, 3, 4, 5"
+    )
+
+
+def test_a_statement_that_a_rule_cannot_be_matched_with_stops_that_rule_alone(
+    here: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = straight(here)
+    begun(here)
+    here.count_again()
+    others = of_count(here, False)
+    here.execute(f"TRUNCATE {', '.join(table for table in tables.metadata.tables if table != 'source')} CASCADE")
+    begun(here)
+    before, match = of_count(here, True), Matcher.match
+
+    def raising(self: Matcher, fact: Any, *rest: Any) -> Any:
+        if self.rule.name == "count" and fact.id == numbered(103):
+            raise ValueError("what is this?")
+        return match(self, fact, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Matcher, "match", raising)
+        here.count_again()
+        assert stopped(here) == [("count", "matching", f"statement {numbered(103)}: ValueError: what is this?")]
+        assert here.count_again() == 0
+    assert before
+    assert of_count(here, True) == before
+    assert [line[1:] for line in of_count(here, False)] == [line[1:] for line in others]
+    assert here.differences() == [f"rule count: history cannot be counted again by it: {stopped(here)[0][2]}"]
+    replay.try_again(here.engine)
+    assert here.count_again() == 1
+    assert (stopped(here), here.differences()) == ([], [])
+    assert len(here.everything()["awards"]) == len(expected["awards"])
+
+
+def test_a_learner_who_cannot_be_folded_stops_that_rule_and_nobody_else_waits(
+    here: AtWork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = straight(here)
+    begun(here)
+    ann, judged = here.learner("ann"), Counting.judged
+
+    def raising(self: Counting, zone: ZoneInfo, made: Made) -> Any:
+        if self.rule.name == "count" and any(match.learner == ann for some in made.values() for match in some):
+            raise ArithmeticError("too much")
+        return judged(self, zone, made)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Counting, "judged", raising)
+        before = of_count(here, True)
+        here.count_again()
+        assert stopped(here) == [("count", "folding", f"learner {ann}: ArithmeticError: too much")]
+    whole = {tuple(line) for line in expected["awards"]}
+    now = {tuple(line) for line in here.everything()["awards"]}
+    assert {line[0] for line in whole ^ now} == {ann}
+    assert [line for line in of_count(here, True) if line[0] == ann] == [line for line in before if line[0] == ann]
+    assert f"rule count: history cannot be counted again by it: {stopped(here)[0][2]}" in here.differences()
+    replay.try_again(here.engine)
+    assert here.count_again() == 1
+    assert here.everything() == expected
+    assert (stopped(here), here.differences()) == ([], [])
+
+
+def test_a_rule_that_was_stopped_is_counted_again_when_it_is_published_anew(here: AtWork) -> None:
+    begun(here)
+    here.execute("UPDATE rule_version SET problem = 'for some reason' WHERE phase <> 'done'")
+    assert here.count_again() == 0
+    here.apply(*OLD)
+    here.count_again()
+    assert (stopped(here), here.differences()) == ([], [])
 
 
 # --- a learner moves --------------------------------------------------------------------------------------------------

@@ -135,6 +135,27 @@ TAMPERED = {
         "UPDATE badge_award SET achievement = 'steady'",
         ["badge keen is not offered as the ledger says", "badge steady is not offered as the ledger says"],
     ),
+    "a match is gone": (
+        f"DELETE FROM match WHERE {COUNT} AND statement = '{numbered(107)}'",
+        [f"rule count, learner 1: match of {numbered(107)} is not kept"],
+    ),
+    "a match says something else": (
+        f"UPDATE match SET once = 'x' WHERE {COUNT} AND statement = '{numbered(107)}'",
+        [f"match of {numbered(107)} is not kept", f"match of {numbered(107)} is kept, and there is none"],
+    ),
+    "a match that nothing made": (
+        f"UPDATE match SET learner = 4 WHERE {COUNT} AND statement = '{numbered(107)}'",
+        [f"rule count, learner 4: match of {numbered(107)} is kept, and there is none"],
+    ),
+    "a fold is gone": (f"DELETE FROM fold WHERE {COUNT}", ["rule count, learner 1: the fold is not kept"]),
+    "a fold stands elsewhere": (
+        f"UPDATE fold SET happened = happened + interval '1 second' WHERE {COUNT}",
+        ["rule count, learner 1: the fold is another"],
+    ),
+    "a fold of somebody who did nothing": (
+        f"UPDATE fold SET learner = 4 WHERE {COUNT} AND learner = 1",
+        ["rule count, learner 4: a fold is kept without any match"],
+    ),
     "a statement is gone": (f"DELETE FROM statement WHERE id = '{numbered(105)}'", [FIRST + "-30 points"]),
     "a void is gone": ("DELETE FROM void", ["award 1 of 2026-01-06 12:00:00: +30 points to be booked"]),
     "a statement says something else": (

@@ -905,6 +905,12 @@ def upgrade() -> None:
             nullable=False,
             comment="how far history has been counted again: copying, matching, folding, done",
         ),
+        sa.Column(
+            "problem",
+            sa.Text(),
+            nullable=True,
+            comment="why counting again stopped, until it is tried again; null: nothing is in its way",
+        ),
         sa.ForeignKeyConstraint(["rule"], ["rule.id"], name=op.f("fk_rule_version_rule")),
         sa.PrimaryKeyConstraint("rule", "version", name=op.f("pk_rule_version")),
     )

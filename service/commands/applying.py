@@ -21,7 +21,7 @@ from service.core import rulebook
 from service.core.language import Documents
 from service.core.rule_document import BY_HAND
 from service.errors import Refusal
-from service.replay import catch_up
+from service.replay import catch_up, try_again
 from service.replay import replay as recounting
 from service.settings import Settings, settings
 from service.store import publishing, rules
@@ -118,7 +118,22 @@ def _count_again(database: Engine, redis: Redis, again: Sequence[str], worker: b
         return
     _say(as_json, "No worker runs, so it is done here; if you stop it, the next worker goes on.")
     counted = catch_up(database, lambda changed: jobs.show(database, redis, changed), _progress)
-    _say(as_json, "Counted again." if counted else "Another process is at it.")
+    stopped = list(_stopped(database))
+    if not stopped:
+        _say(as_json, "Counted again." if counted else "Another process is at it.")
+        return
+    _say(as_json, *stopped, "All else is counted again. When that is mended, `plaudit replay` tries it once more.")
+    raise SystemExit(1)
+
+
+def _stopped(database: Engine) -> Iterator[str]:
+    """The rules that history cannot be counted again by, and why, a line each."""
+    with database.begin() as connection:
+        beneath = driver(connection)
+        names = {version.number: version.rule.name for version in rules.in_force(beneath).versions}
+        problems = {names[one.number]: one.problem for one in rules.pending(beneath) if one.problem is not None}
+    for name, problem in sorted(problems.items()):
+        yield f"Not complete: history cannot be counted again by the rule {name}: {problem}"
 
 
 def _progress(statements: int) -> None:
@@ -158,6 +173,7 @@ def export(directory: Path) -> list[Path]:
 def replay(since: datetime | None, as_json: bool) -> None:
     """Has history counted again by all rules, here or by the workers that run; says how far it is."""
     with running(settings()) as here, _connected(here) as (database, redis):
+        try_again(database)
         again = _behind(database) or recounting(database, since, "plaudit replay")
         worker = jobs.anybody_works(redis)
         if again:

@@ -20,8 +20,8 @@ from service.http.auth import permit, requires
 from service.http.problems import Problem, log
 from service.http.resources import LARGEST, PAGE, Blueprint, in_words
 from service.http.services import services
+from service.moving import learner_moved
 from service.recount import Changed
-from service.replay import learner_moved
 from service.store import outbox, profiles, progress, rules, scores
 from service.store.badges import awards_of
 from service.store.engine import driver

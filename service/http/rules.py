@@ -67,6 +67,11 @@ class RuleVersion(Schema):
     origin = fields.String(required=True, metadata={"description": "directory or api"})
     counting = fields.Boolean(required=True)
     read = fields.Integer(required=True, metadata={"description": "statements read again so far, while counting"})
+    problem = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "why counting stopped, until it is tried again; null: nothing is in its way"},
+    )
     text = fields.String(required=True, metadata={"description": "as its author wrote it; empty: taken away"})
 
 

@@ -238,6 +238,7 @@ def publish(
         ],
     )
     _supersede(connection, number)
+    rules.try_again(connection, [number])
     if phase == "folding":
         rules.put_in_force(connection, [number])
     audit.note(connection, by, did, "rule", rule.name, version, since, remark)

@@ -177,19 +177,22 @@ class Published(NamedTuple):
     until: datetime | None
     phase: str
     read: int
+    problem: str | None
 
 
 def history(connection: Driver, name: str) -> list[Published]:
     """Every version of a rule that was published, the oldest first."""
     rows = connection.execute(
         "SELECT version, convert_from(resolved, 'UTF8')::jsonb ->> 'status', text, applied, applied_by, origin, since, "
-        "phase, read FROM rule_version WHERE rule = (SELECT id FROM rule WHERE name = %b) ORDER BY version",
+        "phase, read, problem FROM rule_version WHERE rule = (SELECT id FROM rule WHERE name = %b) ORDER BY version",
         [name],
     ).fetchall()
     spans = lives([row[6] for row in rows])
     return [
-        Published(version, status or "live", text, applied, by, origin, since, life.until, phase, read)
-        for (version, status, text, applied, by, origin, since, phase, read), life in zip(rows, spans, strict=True)
+        Published(version, status or "live", text, applied, by, origin, since, life.until, phase, read, problem)
+        for (version, status, text, applied, by, origin, since, phase, read, problem), life in zip(
+            rows, spans, strict=True
+        )
     ]
 
 
@@ -220,6 +223,7 @@ class Pending(NamedTuple):
     """A version by which history is being counted again, and how far that has come.
 
     remade_from: statements before it need not be read. matched_to, folded_to: the last statement and learner done.
+    problem: why it stopped until it is tried again; None: nothing is in its way.
     """
 
     number: int
@@ -229,13 +233,14 @@ class Pending(NamedTuple):
     matched_to: UUID | None
     read: int
     folded_to: int | None
+    problem: str | None
 
 
 def pending(connection: Driver) -> list[Pending]:
     """The versions by which history is being counted again."""
     cursor = connection.execute(
-        "SELECT rule, version, phase, remade_from, matched_to, read, folded_to FROM rule_version "
-        "WHERE phase <> 'done' ORDER BY rule, version"
+        "SELECT rule, version, phase, remade_from, matched_to, read, folded_to, problem "
+        "FROM rule_version WHERE phase <> 'done' ORDER BY rule, version"
     )
     return [Pending(*row) for row in cursor]
 
@@ -256,6 +261,23 @@ def folded(connection: Driver, versions: Sequence[Pending], to: int) -> None:
         "UPDATE rule_version v SET folded_to = %b FROM unnest(%b::int[], %b::int[]) AS done (rule, version) "
         "WHERE v.rule = done.rule AND v.version = done.version",
         [to, [one.number for one in versions], [one.version for one in versions]],
+    )
+
+
+def stop(connection: Driver, number: int, problem: str) -> None:
+    """Lets history be counted again no more by the versions of a rule by which it was, until somebody tries again."""
+    connection.execute(
+        "UPDATE rule_version SET problem = coalesce(problem, %b) WHERE rule = %b AND phase <> 'done'",
+        [problem.replace("\0", "␀")[:2000], number],
+    )
+
+
+def try_again(connection: Driver, numbers: Sequence[int] | None = None) -> None:
+    """Lets history be counted again by versions that were stopped, of all rules or those with these numbers."""
+    connection.execute(
+        "UPDATE rule_version SET problem = NULL, folded_to = NULL "
+        "WHERE problem IS NOT NULL AND (%b::int[] IS NULL OR rule = ANY(%b::int[]))",
+        [numbers, numbers],
     )
 
 

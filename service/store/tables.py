@@ -364,6 +364,7 @@ rule_version = Table(
         server_default="done",
         comment="how far history has been counted again: copying, matching, folding, done",
     ),
+    Column("problem", Text, comment="why counting again stopped, until it is tried again; null: nothing is in its way"),
     PrimaryKeyConstraint("rule", "version"),
 )
 
