@@ -31,6 +31,7 @@ from service.http.services import Services, services
 from service.http.streams import SHARE, Streams
 from service.intake import Intake
 from service.jobs import wake
+from service.needing import InForce
 from service.settings import Settings
 from service.store.engine import engine as connected
 
@@ -81,6 +82,7 @@ def _services(settings: Settings, engine: Engine, redis: Redis) -> Services:
         boards=BoardsInForce(engine),
         metrics=Metrics(engine, redis),
         streams=Streams(settings.threads // SHARE),
+        needing=InForce(),
     )
 
 

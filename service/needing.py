@@ -24,12 +24,25 @@ class Standing(NamedTuple):
     needs: Sequence[Met]
 
 
-def of_learner(connection: Driver, learner: int, now: datetime) -> list[Standing]:
+class InForce:
+    """The live rules with needs and all that they read, as long as they are in force; for processes that only read."""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[World, list[Counting]] | None = None
+
+    def __call__(self, connection: Driver) -> tuple[World, list[Counting]]:
+        """The world and the rules with needs in it, loaded again when the generation is another."""
+        found = self._loaded
+        if found is None or found[0].ruleset.generation != rules.generation(connection):
+            here = World(rules.in_force(connection))
+            found = self._loaded = here, [one for one in here.counting.values() if _is_open(one)]
+        return found
+
+
+def of_learner(connection: Driver, in_force: InForce, learner: int, now: datetime) -> list[Standing]:
     """Every live rule with needs of which this learner has anything, in the order of their names."""
-    if not rules.any_with_needs(connection):
-        return []
-    here = World(rules.in_force(connection))
-    found = [_standing(connection, here, one, learner, now) for one in here.counting.values() if _is_open(one)]
+    here, needing = in_force(connection)
+    found = [_standing(connection, here, one, learner, now) for one in needing]
     return sorted(one for one in found if any(need.since for need in one.needs))
 
 

@@ -178,8 +178,9 @@ def _compare_groups(connection: Driver, here: World, people: People, report: Rep
         report.differences.append(f"rule {name}, learner {learner}: {amount} {unit} booked without any match")
 
     for rule, learner in connection.execute(
-        "SELECT rule, learner FROM fold k WHERE NOT EXISTS "
-        "(SELECT FROM fresh f WHERE f.rule = k.rule AND f.learner = k.learner AND NOT f.swapped)"
+        "SELECT rule, learner FROM fold k WHERE rule = ANY(%b) AND NOT EXISTS "
+        "(SELECT FROM fresh f WHERE f.rule = k.rule AND f.learner = k.learner AND NOT f.swapped)",
+        [[number for number in counted if here.counting[number].last.version.until is None]],
     ):
         name = here.counting[rule].rule.name
         report.differences.append(f"rule {name}, learner {learner}: a fold is kept without any match")
@@ -188,8 +189,13 @@ def _compare_groups(connection: Driver, here: World, people: People, report: Rep
 def _compare_fold(
     here: World, group: Group, made: Made, judged: Judged, kept: Standing | None, report: Report
 ) -> None:  # fmt: skip
-    """The state that is kept of a group against what its matches come to."""
+    """The state that is kept of a group against what its matches come to.
+
+    Of a rule that has ended it may stand after the end: nothing goes on from it.
+    """
     counting = here.counting[group[0]]
+    if counting.last.version.until is not None:
+        return
     last = made.get(counting.making, ()) if counting.folds and counting.last.remembers else ()
     wanted = (last[-1].happened, last[-1].statement, judged.state) if last else None
     kind = type(counting.last.rule.kind)

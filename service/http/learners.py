@@ -251,7 +251,7 @@ def get_progress(learner: int) -> dict[str, Any]:
         found = profiles.profile(connection, learner) or _nobody(learner)
         levels = profiles.levels(connection, found.points)
         lines = progress.of_learner(driver(connection), learner, datetime.now(UTC))
-        standings = needing.of_learner(driver(connection), learner, datetime.now(UTC))
+        standings = needing.of_learner(driver(connection), services().needing, learner, datetime.now(UTC))
     told = [
         *({**line._asdict(), "text": f"{line.done} of {line.of}"} for line in lines),
         *({**one._asdict(), "period": None, "text": f"{one.done} of {one.of}"} for one in standings),

@@ -10,6 +10,7 @@ from redis import Redis
 from sqlalchemy import Engine
 
 from service.intake import Intake
+from service.needing import InForce
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Services:
     metrics: Metrics
     streams: Streams
     intake: Intake
+    needing: InForce
 
 
 def services() -> Services:

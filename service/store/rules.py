@@ -66,8 +66,7 @@ class Ruleset(NamedTuple):
 def share(connection: Driver) -> int:
     """Keeps the ruleset as it is until the transaction ends; answers its generation."""
     connection.execute("SELECT pg_advisory_xact_lock_shared(%b)", [LOCK])
-    row = connection.execute("SELECT generation FROM ruleset").fetchone()
-    return row[0] if row else 0
+    return generation(connection)
 
 
 def alone(connection: Driver) -> datetime:
@@ -196,13 +195,10 @@ def history(connection: Driver, name: str) -> list[Published]:
     ]
 
 
-def any_with_needs(connection: Driver) -> bool:
-    """Whether there is a rule with needs."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT FROM rule_version "
-        "WHERE convert_from(resolved, 'UTF8')::jsonb #>> '{kind,type}' = 'needs')"
-    ).fetchone()
-    return bool(row and row[0])
+def generation(connection: Driver) -> int:
+    """A number that grows whenever other rules, or other versions of them, are in force."""
+    row = connection.execute("SELECT generation FROM ruleset").fetchone()
+    return row[0] if row else 0
 
 
 def stored(connection: Driver) -> list[Stored]:
