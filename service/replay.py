@@ -38,8 +38,11 @@ CHUNK = 2000
 """Statements matched in one transaction."""
 LEARNERS = 500
 """Learners folded in one transaction, which keeps them locked."""
-SAVED_SECONDS = 1.0
-"""How often it is remembered how far counting again has come. What is done twice for it is the same."""
+SAVED_SECONDS, SAVED_AT_ONCE = 1.0, 50
+"""How often it is remembered how far counting again has come, for each so many versions, as a row of each is written.
+
+What is done twice because a crash came before it is the same.
+"""
 LOCK = 7_351_002
 """Number of the advisory lock: one process counts again at a time."""
 
@@ -207,7 +210,8 @@ def _match_history(engine: Engine, here: World, versions: Sequence[Pending], pro
 
     False if some of the versions had to be stopped, and the others are to go on without them.
     """
-    after, read, saved = versions[0].matched_to, versions[0].read, time.monotonic()
+    after, read = versions[0].matched_to, versions[0].read
+    saved, pause = time.monotonic(), _pause(versions)
     begins = [one.remade_from for one in versions]
     since = None if None in begins else min(begin for begin in begins if begin is not None)
     here.ask([_matching(here, one) for one in versions])
@@ -221,7 +225,7 @@ def _match_history(engine: Engine, here: World, versions: Sequence[Pending], pro
                 over = len(chunk) < CHUNK
                 if chunk:
                     after, read = chunk[-1].fact.id, read + len(chunk)
-                if after and (over or time.monotonic() > saved + SAVED_SECONDS):
+                if after and (over or time.monotonic() > saved + pause):
                     rules.matched(beneath, versions, after, read)
                     saved = time.monotonic()
         except Exception as error:
@@ -231,6 +235,11 @@ def _match_history(engine: Engine, here: World, versions: Sequence[Pending], pro
         progress(read)
         if over:
             return True
+
+
+def _pause(versions: Sequence[Pending]) -> float:
+    """Seconds until it is remembered again how far these versions are."""
+    return SAVED_SECONDS * max(1.0, len(versions) / SAVED_AT_ONCE)
 
 
 def _matching(here: World, version: Pending) -> Judge:
@@ -289,8 +298,8 @@ def _fold_everybody(engine: Engine, here: World, versions: Sequence[Pending], sh
     So many learners at once, with all of these rules: whoever has matches of many rules is locked, and has their
     scores written, once. Answers the rules that were stopped: somebody could not be folded, and stays as they were.
     """
-    concern, saved = Concern(here, versions, LEARNERS), time.monotonic()
-    after = min(one.folded_to or 0 for one in versions)
+    concern, after = Concern(here, versions, LEARNERS), min(one.folded_to or 0 for one in versions)
+    saved, pause = time.monotonic(), _pause(versions)
     left_out: set[Group] = set()
     groups: list[Group] = []
     while True:
@@ -302,7 +311,7 @@ def _fold_everybody(engine: Engine, here: World, versions: Sequence[Pending], sh
                     return {rule for rule, _ in left_out}
                 groups = [one for one in concern.groups(beneath, after, learners) if one not in left_out]
                 changed = _fold(connection, here, groups)
-                if time.monotonic() > saved + SAVED_SECONDS:
+                if time.monotonic() > saved + pause:
                     rules.folded(beneath, versions, learners[-1])
                     saved = time.monotonic()
         except Exception as error:

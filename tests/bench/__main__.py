@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -294,7 +295,7 @@ def _history(directory: Path, wanted: set[str]) -> None:
         connected = engine(address)
         past.store(connected, STATEMENTS, HISTORY_RULES, LEARNERS)
         apply_rules_directory(connected, directory / "rules", zone("UTC"))
-        servers = psutil.Process().children(recursive=True)
+        servers = partial(psutil.Process().children, recursive=True)
         _counted("rules that are new", past.replayed(connected, STATEMENTS, servers))
         if "replay" in wanted:
             replay(connected, None, "the bench")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import LiteralString, NamedTuple
@@ -96,7 +96,7 @@ class Replayed(NamedTuple):
     mebibytes: float
 
 
-def replayed(database: Engine, statements: int, servers: Sequence[psutil.Process]) -> Replayed:
+def replayed(database: Engine, statements: int, servers: Callable[[], Iterable[psutil.Process]]) -> Replayed:
     """Counts what is to be counted again, as a worker does."""
     began, matched = time.perf_counter(), 0.0
 
@@ -104,13 +104,13 @@ def replayed(database: Engine, statements: int, servers: Sequence[psutil.Process
         nonlocal matched
         matched = time.perf_counter()
 
-    ours, theirs = time.process_time(), cpu_seconds(servers)
+    ours, theirs = time.process_time(), cpu_seconds(servers())
     catch_up(database, lambda _: None, progress)
     ended = time.perf_counter()
     return Replayed(
         matched - began,
         ended - matched,
         (time.process_time() - ours) / statements * 1e6,
-        (cpu_seconds(servers) - theirs) / statements * 1e6,
+        (cpu_seconds(servers()) - theirs) / statements * 1e6,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
