@@ -120,7 +120,7 @@ def work(settings: Settings) -> None:
     """Runs jobs and the sweep until SIGTERM or SIGINT; a job that has begun is finished. Redis may come and go."""
     global _here
     base, redis = engine(settings.database_url), Redis.from_url(settings.redis_url)
-    replay.try_again(base)
+    _attempt(partial(replay.try_again, base))
     _here = Here(settings, base, redis, Drain(base))
     stop = threading.Event()
     regulars = [
