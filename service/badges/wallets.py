@@ -9,6 +9,7 @@ caller.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from secrets import token_urlsafe
 from typing import Any, Literal, NamedTuple
@@ -106,7 +107,7 @@ def exchange(
     connection: Connection, token: str, tx_code: str | None, details: str | None, now: datetime
 ) -> Granted | Denied:
     """An access token for a pre-authorized code (section 6). details: `authorization_details` as the wallet sent it."""
-    found, award = _locked(connection, store.find_offer(connection, token), now)
+    found, award = _locked(connection, lambda: store.find_offer(connection, token), now)
     if found is not None and found.used:
         store.end_access(connection, found)  # somebody else has the code, too (RFC 6749, section 4.1.2)
     if found is None or found.over(now):
@@ -181,7 +182,7 @@ def deliver(
 
     asked: the body of the request.
     """
-    found, award = _locked(connection, store.accessed(connection, access_token, now), now)
+    found, award = _locked(connection, lambda: store.accessed(connection, access_token, now), now)
     if found is None or award is None:
         return Denied("invalid_token", "This access token is not known, or has expired.")
     audience = _credential_issuer(connection, award, issuers)
@@ -202,10 +203,13 @@ def deliver(
     return issuing.as_jws(connection, credential, issuers.of(credential.issuer), secret, now)
 
 
-def _locked(connection: Connection, found: Offer | None, now: datetime) -> tuple[Offer | None, Award | None]:
-    """The offer and its award, locked; the offer as it is now that nobody else changes it."""
+def _locked(
+    connection: Connection, look: Callable[[], Offer | None], now: datetime
+) -> tuple[Offer | None, Award | None]:
+    """The offer and its award, locked; the offer is looked for once more when nobody else can change it."""
+    found = look()
     award = awards.award(connection, found.award, now, lock=True) if found else None
-    return (store.again(connection, found), award) if found else (None, None)
+    return (look(), award) if found else (None, None)
 
 
 def _asked_rightly(asked: object, found: Offer, award: Award) -> Denied | None:

@@ -83,12 +83,6 @@ def find_offer(connection: Connection, token: str) -> Offer | None:
     return None if row is None else Offer(**row._mapping)
 
 
-def again(connection: Connection, offer: Offer) -> Offer | None:
-    """The offer as it is now, for whoever has locked its award meanwhile."""
-    row = connection.execute(select(*_OFFER).where(wallet_offer.c.hash == offer.hash)).one_or_none()
-    return None if row is None else Offer(**row._mapping)
-
-
 def note_wrong(connection: Connection, offer: Offer) -> int:
     """Counts a wrong transaction code: how many more may follow."""
     _change(connection, offer, wrong=offer.wrong + 1)
