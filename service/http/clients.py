@@ -30,7 +30,7 @@ TEXTS = ("client_name", "software_id", "software_version")
 ADDRESSES = ("client_uri", "logo_uri", "tos_uri", "policy_uri")
 LONGEST, LONGEST_ADDRESS, MOST_IN_LIST = 200, 2000, 20
 GRANTS = ("authorization_code", "refresh_token")
-AN_HOUR = 20
+AN_HOUR = 60
 """Registrations from one address within an hour."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 

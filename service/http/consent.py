@@ -29,8 +29,8 @@ blueprint = Blueprint("consent", __name__)
 
 COOKIE = "plaudit_browser"
 ADDRESS = re.compile(r"[^@\s\0]{1,64}@[^@\s\0]{1,190}")
-MOST, SECONDS = 30, 900
-"""Sign-ins from one address within so many seconds."""
+MOST, SECONDS = 300, 900
+"""Sign-ins from one address within so many seconds: that of a web server in front stands for everybody."""
 SEEN = {
     CREDENTIALS: "The badges you have taken and will take: what they are for, when and why you got them",
     PROFILE: "Your name and your e-mail address",
