@@ -33,6 +33,7 @@ from service.store.scoring import Counted
 Since = datetime | Literal["now", "beginning"]
 """From when on a version gives: from now on, since a moment, or since the first statement."""
 Origin = Literal["directory", "api"]
+FROM_THE_BEGINNING = ", from the beginning: what it gives is decided by all of history"
 
 
 def apply(
@@ -219,8 +220,8 @@ def publish(
     ).fetchone()
     assert row is not None
     number, gives, history = row[0], rule.status in ("live", "trial"), _any_history(connection)
-    if gives and undivided(connection, rule):
-        since = None
+    whole = gives and since is not None and undivided(connection, rule)
+    since = None if whole else since
     version, making = connection.execute(  # type: ignore[misc]
         "SELECT coalesce(max(version), 0) + 1, coalesce(max(greatest(making, remaking)), 0) + 1 "
         "FROM rule_version WHERE rule = %b",
@@ -242,7 +243,7 @@ def publish(
     if phase == "folding":
         rules.put_in_force(connection, [number])
     audit.note(connection, by, did, "rule", rule.name, version, since, remark)
-    return f"rule {rule.name}: version {version}"
+    return f"rule {rule.name}: version {version}" + (FROM_THE_BEGINNING if whole else "")
 
 
 def undivided(connection: Driver, rule: Rule) -> bool:

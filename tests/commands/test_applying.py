@@ -15,8 +15,10 @@ from click.testing import CliRunner, Result
 from redis import Redis
 from sqlalchemy import Engine
 
+from service import editing
 from service.cli import plaudit
 from service.jobs import anybody_works
+from service.store.engine import driver
 from tests.at_work import AtWork
 from tests.written import SHARED, days
 
@@ -186,3 +188,98 @@ def test_at_a_terminal_it_says_what_would_change_and_asks(environ: dict[str, str
 
 def test_yes_asks_nobody(environ: dict[str, str], folder: Path) -> None:
     assert at_a_terminal(environ, folder, "", "--yes") == (0, "rule sharing: version 1\nApplied.\n")
+
+
+# --- what was edited through the API, and what is exported ------------------------------------------------------------
+
+
+def edit(here: AtWork, text: str, name: str = "sharing") -> None:
+    """Publishes this text as somebody does through the API."""
+    with here.engine.begin() as connection:
+        beneath = driver(connection)
+        there = editing.written(beneath, name)
+        editing.put(beneath, name, text, there.etag if there and there.text else None, "beginning", "somebody")
+
+
+def test_what_was_edited_stays_and_is_named_until_the_folder_is_to_overwrite_it(
+    apply: Callable[..., Result], folder: Path, here: AtWork
+) -> None:
+    apply()
+    edit(here, RULE.replace("10", "20"))
+    (folder / "sharing.yaml").write_text(RULE.replace("10", "30"))
+    (folder / "board.yaml").write_text(BOARD)
+    first = apply("--json")
+    told = json.loads(first.stdout)
+    assert (told["changes"], told["conflicts"]) == (["board all"], ["rule sharing"])
+    named = "rule sharing: was edited through the API, and {}"
+    assert named.format("stays; export it, or apply with --overwrite") in first.stderr
+    assert texts(here)[-1] == RULE.replace("10", "20")
+    second = apply("--overwrite")
+    assert second.output.splitlines()[:2] == [named.format("is overwritten"), "rule sharing: version 3"]
+    assert texts(here)[-1] == RULE.replace("10", "30")
+    assert "edited" not in apply().output
+
+
+def test_a_rule_of_the_api_stays_though_the_folder_has_none_and_one_taken_away_stays_away(
+    apply: Callable[..., Result], folder: Path, here: AtWork
+) -> None:
+    apply()
+    edit(here, RULE.replace("sharing", "mine"), "mine")
+    assert apply().output == "These rules are in force already.\n"
+    with here.engine.begin() as connection:
+        beneath = driver(connection)
+        there = editing.written(beneath, "sharing")
+        assert there is not None
+        editing.retire(beneath, "sharing", there.etag, "now", "somebody")
+    assert "rule sharing: was edited through the API, and stays" in apply().output
+    assert "rule sharing: version 3" in apply("--overwrite").output
+
+
+def test_an_edited_rule_that_the_folder_breaks_is_refused(
+    apply: Callable[..., Result], folder: Path, here: AtWork
+) -> None:
+    (folder / "words.yaml").write_text(f"vocabulary: words\nverbs: {{gave: {SHARED}}}\n")
+    apply()
+    edit(here, RULE.replace(SHARED, "gave"))
+    (folder / "words.yaml").unlink()
+    result = apply("--yes")
+    assert result.exit_code == 1
+    assert '"gave" is not a verb of the vocabulary' in result.stderr
+    assert result.stderr.endswith("The rules were not applied; those that were in force stay.\n")
+
+
+def test_what_is_exported_can_be_applied_again_and_changes_nothing(
+    apply: Callable[..., Result], environ: dict[str, str], folder: Path, here: AtWork, tmp_path: Path
+) -> None:
+    (folder / "board.yaml").write_text(BOARD)
+    (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\nkeen")
+    achievement = "achievement: keen\nname: Keen\ndescription: D\ncriteria: C\nimage: a.png\n"
+    (folder / "keen.yaml").write_text(achievement)
+    apply()
+    edit(here, "# Mine.\n" + RULE.replace("points: 10", "badge: keen"))
+    out = tmp_path / "copy"
+
+    def export() -> Result:
+        return CliRunner(env=environ).invoke(plaudit, ["rules", "export", str(out)])
+
+    assert export().output == f"4 files written to {out}\n"
+    written = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert written == {
+        "achievement/keen.yaml": achievement.encode(),
+        "achievement/a.png": b"\x89PNG\r\n\x1a\nkeen",
+        "board/all.yaml": BOARD.encode(),
+        "rule/sharing.yaml": b"# Mine.\n" + RULE.replace("points: 10", "badge: keen").encode(),
+    }
+    again = CliRunner(env=environ).invoke(plaudit, ["rules", "apply", str(out)])
+    assert again.output == "These rules are in force already.\n"
+    refused = export()
+    assert "exists already: name an empty folder." in str(refused.exception)
+
+
+def test_what_cannot_be_divided_is_said_to_count_from_the_beginning(
+    apply: Callable[..., Result], folder: Path, here: AtWork
+) -> None:
+    (folder / "sharing.yaml").write_text(RULE + "first: {learners: 3}\n")
+    whole = ", from the beginning: what it gives is decided by all of history"
+    assert apply("--since", "2026-03-01T00:00:00Z").output.splitlines()[0] == f"rule sharing: version 1{whole}"
+    assert here.execute("SELECT since FROM rule_version") == [(None,)]
