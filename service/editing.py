@@ -1,4 +1,4 @@
-"""Editing rules while the service runs: reading what is written, publishing it again, retiring it, going back.
+"""Editing rules, and the documents beside them, while the service runs: publishing, retiring, going back.
 
 Whoever edits says which text they have seen, so that nobody overwrites what they do not know, and from when on the
 change counts. All of it happens in one transaction, alone with the ruleset.
@@ -6,14 +6,18 @@ change counts. All of it happens in one transaction, alone with the ruleset.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from service.core import rulebook
-from service.core.places import Problem
+from service.core.language import Documents
+from service.core.places import Problem, beside
 from service.core.rule import Rule
+from service.core.rulebook import Stored
+from service.store import documents as store
 from service.store import publishing, rules
 from service.store.engine import Driver
 from service.store.publishing import Since
@@ -29,15 +33,20 @@ class Written(NamedTuple):
     @property
     def etag(self) -> str:
         """What tells this text from every other that there was under this name."""
-        return f"{self.version.version}-{hashlib.sha256(self.text.encode()).hexdigest()[:16]}"
+        return f"{self.version.version}-{etag_of(self.text)}"
+
+
+def etag_of(text: str) -> str:
+    """What tells a text from every other."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Unseen(Exception):
-    """The rule is not what whoever edits it has seen; `written` is what it is now."""
+    """The text is not what whoever edits it has seen; `etag` is that of what it is now, None where nothing is."""
 
-    def __init__(self, written: Written | None) -> None:
-        super().__init__("the rule has been changed meanwhile")
-        self.written = written
+    def __init__(self, etag: str | None) -> None:
+        super().__init__("it has been changed meanwhile")
+        self.etag = etag
 
 
 class Mistaken(Exception):
@@ -93,8 +102,9 @@ def roll_back(connection: Driver, name: str, to: int, seen: str | None, since: S
 
 def _seen(connection: Driver, name: str, seen: str | None) -> Written | None:
     there = written(connection, name)
-    if (there.etag if there is not None and there.text else None) != seen:
-        raise Unseen(there)
+    etag = there.etag if there is not None and there.text else None
+    if etag != seen:
+        raise Unseen(etag)
     return there
 
 
@@ -103,8 +113,7 @@ def _read(connection: Driver, name: str, text: str) -> Rule:
     documents, problems = rulebook.amended(rules.stored(connection), text)
     errors = [problem for problem in problems if problem.severity == "error"]
     if not errors and rulebook.named(text) != [("rule", name)]:
-        place = rulebook.CANDIDATE, 1, 1
-        errors = [Problem(*place, f'The document is not the one rule of this address: start it with "rule: {name}".')]
+        errors = [_another(f"rule: {name}")]
     if errors:
         raise Mistaken(errors)
     return next(rule for rule in documents.rules if rule.name == name)
@@ -129,3 +138,71 @@ def _now(connection: Driver, name: str) -> Written:
     found = written(connection, name)
     assert found is not None
     return found
+
+
+# --- the documents beside the rules -----------------------------------------------------------------------------------
+
+BESIDE = ("achievement", "board", "issuer", "levels", "vocabulary")
+KEPT = ("achievement", "issuer")
+"""Kinds of documents that are never taken away: somebody may hold a badge that names them."""
+
+
+def documents(connection: Driver) -> list[Stored]:
+    """The documents of these kinds that are in force, as their authors wrote them."""
+    return [one for one in rules.stored(connection) if one.kind in BESIDE]
+
+
+def put_document(
+    connection: Driver, kind: str, name: str, text: str, seen: str | None, since: Since, by: str
+) -> list[str]:
+    """Puts this text in force in the place of its namesake; answers what changed, a line each.
+
+    Rules that mean something else by it, as with another vocabulary, are published anew, and count from `since`. Files
+    that it names are those that its namesake had. Raises Unseen or Mistaken.
+    """
+    rules.alone(connection)
+    there = _document(connection, kind, name, seen)
+    named = [(beside(rulebook.CANDIDATE, path), content) for path, content in there.files] if there else []
+    found, problems = rulebook.amended(rules.stored(connection), text, beside_it=named)
+    _refuse(problems, rulebook.named(text) == [(kind, name)], f"{kind}: {name}")
+    return _apply(connection, found, {(kind, name): text}, since, by)
+
+
+def remove_document(connection: Driver, kind: str, name: str, seen: str | None, since: Since, by: str) -> None:
+    """Takes a document away that nothing else needs. Raises Unseen or Mistaken."""
+    rules.alone(connection)
+    _document(connection, kind, name, seen)
+    found, problems = rulebook.amended(rules.stored(connection), without=[(kind, name)])
+    _refuse(problems, kind not in KEPT, "another, for badges may name it")
+    store.remove(connection, kind, name, by)
+    _apply(connection, found, {}, since, by)
+
+
+def _document(connection: Driver, kind: str, name: str, seen: str | None) -> Stored | None:
+    there = next((one for one in documents(connection) if (one.kind, one.name) == (kind, name)), None)
+    etag = etag_of(there.text) if there else None
+    if etag != seen:
+        raise Unseen(etag)
+    return there
+
+
+def _refuse(problems: Sequence[Problem], is_the_one: bool, start: str) -> None:
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if not errors and not is_the_one:
+        errors = [_another(start)]
+    if errors:
+        raise Mistaken(errors)
+
+
+def _another(start: str) -> Problem:
+    return Problem(rulebook.CANDIDATE, 1, 1, f'The document is not the one of this address: start it with "{start}".')
+
+
+def _apply(
+    connection: Driver, found: Documents, new: Mapping[tuple[str, str], str], since: Since, by: str
+) -> list[str]:
+    """Puts all of these in force. Texts stay byte for byte as they were written."""
+    texts = {(one.kind, one.name): one.text for one in rules.stored(connection)}
+    whole = dataclasses.replace(found, text={name: new.get(name, texts.get(name, "")) for name in found.text})
+    api = publishing.edited_names(connection) | set(new)
+    return publishing.apply(connection, whole, None, since=since, by=by, api=api)

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import date, datetime
 from typing import Any, NoReturn
 
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields, validate
 
 from service import editing
-from service.core import rulebook, windows
-from service.core.places import Problem as Mistake
+from service.core import rulebook
 from service.core.reference import schema
 from service.editing import Mistaken, Unseen, Written
 from service.http.auth import bearer, requires
+from service.http.editing import BODY, ETAG, LOST, MATCH, TEXT, From, body, mistake, moment, seen_by
 from service.http.problems import Problem
 from service.http.resources import LARGEST, PAGE, Blueprint, in_words
 from service.http.services import services
 from service.store import audit as store
 from service.store import rules
 from service.store.engine import Driver, driver
-from service.store.publishing import Since
 from service.store.rules import Published, Version
 
 blueprint = Blueprint("rules", __name__, url_prefix="/api/v1/rules", description="The rules, their versions, and edits")
-YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 
 
 class RulePage(Schema):
@@ -81,19 +77,6 @@ class RuleVersions(Schema):
     versions = fields.List(fields.Nested(RuleVersion), required=True)
 
 
-class From(Schema):
-    """From when on a change counts."""
-
-    since = fields.String(
-        load_default="now",
-        metadata={
-            "description": "now: what was given stays; beginning, or a day or moment: what happened since is counted "
-            "again by the new version",
-            "example": "2026-03-01",
-        },
-    )
-
-
 class Rollback(From):
     """Which version is to be published once more."""
 
@@ -135,27 +118,6 @@ class RuleChanges(Schema):
 
     changes = fields.List(fields.Nested(RuleChange), required=True)
     total = fields.Integer(required=True)
-
-
-TEXT = {"schema": {"type": "string"}}
-BODY = {"requestBody": {"required": True, "content": {"application/yaml": TEXT}}}
-ETAG = {"ETag": {"description": "for If-Match", "schema": {"type": "string"}}}
-MATCH = {
-    "parameters": [
-        {
-            "name": "If-Match",
-            "in": "header",
-            "schema": {"type": "string"},
-            "description": "the ETag of what is changed; If-None-Match: * for a rule that is to be new",
-        }
-    ]
-}
-LOST = {
-    "400": {"description": "?since is no moment"},
-    "404": {"description": "There is no such rule"},
-    "412": {"description": "It was changed meanwhile: read it again"},
-    "428": {"description": "If-Match is missing"},
-}
 
 
 # --- reading ------------------------------------------------------------------------------------------------------
@@ -229,7 +191,7 @@ def versions(rule: str) -> dict[str, Any]:
 @blueprint.doc(**BODY)
 def check() -> dict[str, Any]:
     """Say everything that is wrong with documents, without publishing them"""
-    text = _body()
+    text = body()
     with services().engine.begin() as connection:
         _, problems = rulebook.amended(rules.stored(driver(connection)), text)
     told = [one._asdict() for one in problems]
@@ -243,11 +205,11 @@ def check() -> dict[str, Any]:
 @blueprint.doc(responses={"201": {"description": "The rule is new"}, **LOST}, **BODY, **MATCH)
 def put(said: Mapping[str, str], rule: str) -> Response:
     """Publish a rule: a new version, which counts from now on, since a day or from the beginning"""
-    text, seen = _body(), _seen()
+    text, seen = body(), seen_by()
     with services().engine.begin() as connection:
         beneath = driver(connection)
         try:
-            found = editing.put(beneath, _name(rule), text, seen, _since(beneath, said["since"]), bearer().name)
+            found = editing.put(beneath, _name(rule), text, seen, moment(beneath, said["since"]), bearer().name)
         except (Unseen, Mistaken) as error:
             _refuse(rule, error)
         return _answer(found, 200 if seen else 201)
@@ -259,12 +221,12 @@ def put(said: Mapping[str, str], rule: str) -> Response:
 @blueprint.doc(responses={"204": {"description": "It gives no more"}, **LOST}, **MATCH)
 def delete(said: Mapping[str, str], rule: str) -> Response:
     """Retire a rule: it keeps what it gave for what happened before; since=beginning takes all of it back"""
-    seen = _seen()
+    seen = seen_by()
     with services().engine.begin() as connection:
         beneath = driver(connection)
         _there(beneath, rule)
         try:
-            editing.retire(beneath, _name(rule), seen or "", _since(beneath, said["since"]), bearer().name)
+            editing.retire(beneath, _name(rule), seen or "", moment(beneath, said["since"]), bearer().name)
         except Unseen as error:
             _refuse(rule, error)
     return Response(status=204)
@@ -277,10 +239,10 @@ def delete(said: Mapping[str, str], rule: str) -> Response:
 @blueprint.doc(responses=LOST, **MATCH)
 def rollback(said: Mapping[str, Any], rule: str) -> Response:
     """Publish once more what an earlier version said; If-None-Match: * where the rule was taken away"""
-    seen = _seen()
+    seen = seen_by()
     with services().engine.begin() as connection:
         beneath = driver(connection)
-        since = _since(beneath, said["since"])
+        since = moment(beneath, said["since"])
         try:
             found = editing.roll_back(beneath, _name(rule), said["version"], seen, since, bearer().name)
         except LookupError:
@@ -288,42 +250,6 @@ def rollback(said: Mapping[str, Any], rule: str) -> Response:
         except (Unseen, Mistaken) as error:
             _refuse(rule, error)
         return _answer(found, 200)
-
-
-# --- what requests say --------------------------------------------------------------------------------------------
-
-
-def _body() -> str:
-    if request.mimetype not in YAML:
-        raise Problem(415, "Send the rule as application/yaml.", headers={"Accept": "application/yaml"})
-    try:
-        return request.get_data().decode()
-    except UnicodeDecodeError as error:
-        raise Problem(422, f"The document is no UTF-8: {error}") from None
-
-
-def _seen() -> str | None:
-    """The ETag of what is to be changed; None: nothing is to be there. 428 where the request says neither."""
-    if request.headers.get("If-None-Match", "").strip() == "*":
-        return None
-    tags = list(request.if_match.as_set(include_weak=True)) if request.if_match else []
-    if len(tags) != 1:
-        raise Problem(428, "Send If-Match with the ETag of what you change, or If-None-Match: * for what is to be new.")
-    return str(tags[0])
-
-
-def _since(connection: Driver, said: str) -> Since:
-    """From when on: a day is that of the service's zone; 400 for anything else."""
-    if said == "now" or said == "beginning":
-        return "now" if said == "now" else "beginning"
-    with suppress(ValueError, OverflowError):
-        if len(said) == len("2026-03-01"):
-            return windows.start_of_day(date.fromisoformat(said), rules.in_force(connection).zone)
-        moment = datetime.fromisoformat(said)
-        if moment.tzinfo is not None:
-            return moment
-    wrong = "write now, beginning, a day like 2026-03-01, or a moment like 2026-03-01T09:00:00Z"
-    raise Problem(400, f"since: {wrong}.", errors=[{"path": "since", "message": wrong}])
 
 
 def _name(rule: str) -> str:
@@ -380,12 +306,7 @@ def _published(one: Published) -> dict[str, Any]:
 
 def _refuse(rule: str, error: Unseen | Mistaken) -> NoReturn:
     if isinstance(error, Mistaken):
-        raise Problem(422, str(error), errors=[_mistake(one) for one in error.problems]) from None
-    there = error.written is not None and bool(error.written.text)
+        raise Problem(422, str(error), errors=[mistake(one) for one in error.problems]) from None
+    there = error.etag is not None
     detail = f"The rule {rule!r} was changed meanwhile: read it again." if there else f"There is no rule {rule!r} now."
-    etag = error.written.etag if there and error.written else None
-    raise Problem(412, detail, headers={"ETag": f'"{etag}"'} if etag else None) from None
-
-
-def _mistake(one: Mistake) -> dict[str, str]:
-    return {"path": f"{one.path}:{one.line}:{one.column}", "message": one.message}
+    raise Problem(412, detail, headers={"ETag": f'"{error.etag}"'} if there else None) from None

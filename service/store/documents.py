@@ -93,3 +93,9 @@ def remove_documents(connection: Driver, documents: Documents, by: By) -> Iterab
     for kind, name in gone:
         audit.note(connection, by, "removed", kind, name)
         yield f"{kind} {name}: removed"
+
+
+def remove(connection: Driver, kind: str, name: str, by: By) -> None:
+    """Takes one document away."""
+    connection.execute("DELETE FROM document WHERE kind = %b AND name = %b", [kind, name])
+    audit.note(connection, by, "removed", kind, name)

@@ -99,11 +99,15 @@ def merged(connection: Driver, documents: language.Documents, overwrite: bool = 
 
 def _edited(connection: Driver) -> list[Stored]:
     """What was edited through the API; without text, what was taken away by it."""
+    stored = {(one.kind, one.name): one for one in rules.stored(connection)}
+    return [stored.get(name, Stored(*name, "")) for name in sorted(edited_names(connection))]
+
+
+def edited_names(connection: Driver) -> set[Name]:
+    """The documents that were edited through the API."""
     names = {("rule", name) for name, origin in origin_of_rules(connection).items() if origin == "api"}
     cursor = connection.execute("SELECT kind, name FROM document WHERE origin = 'api'")
-    names |= set(cursor.fetchall())
-    stored = {(one.kind, one.name): one for one in rules.stored(connection)}
-    return [stored.get(name, Stored(*name, "")) for name in sorted(names)]
+    return names | set(cursor.fetchall())
 
 
 def finish(connection: Driver, changed: bool) -> None:

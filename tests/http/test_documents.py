@@ -1,0 +1,107 @@
+"""The documents beside the rules are edited as rules are: seen before, whole, and with what follows from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from werkzeug.test import TestResponse
+
+from service.store import publishing
+from service.store.engine import driver
+from tests.at_work import AtWork
+from tests.http.conftest import Caller
+from tests.written import SHARED, days, documents
+
+PATH = "/api/v1/documents"
+BOARD = "# Ours\nboard: all\ntitle: All\nwho: everyone\n"
+
+
+@pytest.fixture
+def here(engine: Engine) -> AtWork:
+    made = AtWork(engine)
+    made.apply("{}")
+    return made
+
+
+def put(admin: Caller, path: str, text: str, seen: str | None = None, **query: str) -> TestResponse:
+    headers = {"If-Match": seen} if seen else {"If-None-Match": "*"}
+    return admin(
+        f"{PATH}/{path}", "PUT", data=text, content_type="application/yaml", headers=headers, query_string=query
+    )
+
+
+def told(response: TestResponse) -> Any:
+    return response.get_json()
+
+
+def test_a_board_is_made_read_changed_and_taken_away(here: AtWork, admin: Caller, reader: Caller) -> None:
+    made = put(admin, "board/all", BOARD)
+    assert (made.status_code, told(made)["changes"]) == (201, ["board all"])
+    assert reader(f"{PATH}/board/all").text == BOARD
+    here.take(*days(1, 2))
+    assert put(admin, "board/all", BOARD.replace("All", "Everybody")).status_code == 412
+    changed = put(admin, "board/all", BOARD.replace("All", "Everybody"), made.headers["ETag"])
+    assert (changed.status_code, told(changed)["etag"]) == (200, changed.headers["ETag"].strip('"'))
+    assert {"kind": "board", "name": "all", "etag": told(changed)["etag"]} in told(reader(PATH))["documents"]
+    lost = admin(f"{PATH}/board/all", "DELETE", headers={"If-Match": made.headers["ETag"]})
+    assert lost.status_code == 412
+    assert admin(f"{PATH}/board/all", "DELETE", headers={"If-Match": changed.headers["ETag"]}).status_code == 204
+    assert reader(f"{PATH}/board/all").status_code == 404
+    did = [(one["did"], one["kind"], one["name"]) for one in told(admin("/api/v1/rules/audit"))["changes"]]
+    assert did[:3] == [("removed", "board", "all"), ("published", "board", "all"), ("published", "board", "all")]
+
+
+def test_another_vocabulary_publishes_the_rules_anew_that_mean_something_else(here: AtWork, admin: Caller) -> None:
+    here.take(*days(1), *days(2, verb=SHARED))
+    found = admin(f"{PATH}/vocabulary/words")
+    text = found.text.replace("completed:\n  - ", f"completed:\n  - {SHARED}\n  - ")
+    assert text != found.text
+    answer = put(admin, "vocabulary/words", text, found.headers["ETag"], since="beginning")
+    assert (answer.status_code, told(answer)["changes"]) == (200, ["rule r: version 2", "vocabulary words"])
+    here.count_again()
+    assert here.points("ann") == 20
+    assert admin(f"{PATH}/vocabulary/words").text == text
+
+
+def test_a_document_that_others_break_by_is_refused_with_every_place(here: AtWork, admin: Caller) -> None:
+    found = admin(f"{PATH}/vocabulary/words")
+    text = f"vocabulary: words\nverbs: {{shared: {SHARED}}}\ntipes: {{}}\n"
+    refused = put(admin, "vocabulary/words", text, found.headers["ETag"])
+    assert refused.status_code == 422
+    assert told(refused)["errors"][0]["path"] == "document.yaml:3:1"
+    refused = put(admin, "vocabulary/words", text.replace("tipes: {}", ""), found.headers["ETag"])
+    assert told(refused)["errors"][0]["path"].startswith("rule/r.yaml:")
+    assert admin(f"{PATH}/vocabulary/words").text == found.text
+    needed = admin(f"{PATH}/vocabulary/words", "DELETE", headers={"If-Match": found.headers["ETag"]})
+    assert needed.status_code == 422
+
+
+def test_an_achievement_is_changed_and_never_taken_away(here: AtWork, admin: Caller) -> None:
+    found = admin(f"{PATH}/achievement/keen")
+    answer = put(admin, "achievement/keen", found.text.replace("A test.", "Much."), found.headers["ETag"])
+    assert (answer.status_code, told(answer)["changes"]) == (200, ["achievement keen"])
+    kept = admin(f"{PATH}/achievement/keen", "DELETE", headers={"If-Match": answer.headers["ETag"]})
+    assert kept.status_code == 422
+    other = put(admin, "achievement/other", found.text)
+    assert 'start it with "achievement: other"' in told(other)["errors"][0]["message"]
+
+
+def test_only_who_may_and_who_has_seen_it_edits(here: AtWork, admin: Caller, reader: Caller) -> None:
+    assert put(reader, "board/all", BOARD).status_code == 403
+    assert admin(f"{PATH}/board/all", "PUT", data=BOARD, content_type="application/yaml").status_code == 428
+    assert put(admin, "board/all", BOARD, since="whenever").status_code == 400
+    assert put(admin, "rule/r", BOARD).status_code == 404
+    assert (
+        put(admin, "tests/r", "tests: r\npeople: [ann]\ncases: [{name: n, statements: [], expect: {}}]").status_code
+        == 404
+    )
+
+
+def test_what_was_edited_stays_when_the_folder_is_applied(here: AtWork, admin: Caller) -> None:
+    put(admin, "board/all", BOARD)
+    with here.engine.begin() as connection:
+        merged = publishing.merged(driver(connection), documents("{}"))
+        assert merged.api == {("board", "all")}
+        assert publishing.apply(driver(connection), merged.documents, None, api=merged.api) == []
