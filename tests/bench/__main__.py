@@ -143,6 +143,7 @@ def _service(directory: Path, limit: float | None) -> None:
 def _warm(service: Running) -> None:
     raws = workload.statements(5000, RULES, seed=9)
     service.load(_batches(raws, 100), len(raws), 4)
+    service.rest()
 
 
 def _batches(raws: Sequence[bytes], size: int) -> list[bytes]:

@@ -21,6 +21,7 @@ import psutil
 from redis import Redis
 from rq import Worker
 
+from service import rule_health
 from service.serve import Service, serving
 from service.settings import settings
 from tests.bench.machine import cpu_seconds
@@ -54,15 +55,14 @@ class Running:
         self.bearer = f"Bearer {found.admin_token}"
 
     def processes(self) -> dict[str, list[psutil.Process]]:
-        """The processes of the service by what they are."""
+        """The processes of the service by what they are; what one of them has begun is counted with it."""
         groups: dict[str, list[psutil.Process]] = {"http": [], "worker": [], "postgres": [], "valkey": []}
+        kinds: dict[int, str] = {}
         for process in psutil.Process().children(recursive=True):
-            line = " ".join(process.cmdline())
-            kind = next(
-                (kind for kind in ("valkey", "postgres") if kind in line), "worker" if "worker" in line else "http"
-            )
+            line, of_parent = " ".join(process.cmdline()), kinds.get(process.ppid(), "http")
+            kinds[process.pid] = next((kind for kind in ("valkey", "postgres", "worker") if kind in line), of_parent)
             if "tests.bench" not in line:
-                groups[kind].append(process)
+                groups[kinds[process.pid]].append(process)
         return groups
 
     def load(self, bodies: Sequence[bytes], statements: int, connections: int, rate: float = 0) -> Load:
@@ -74,6 +74,7 @@ class Running:
         told = self._send(bodies, connections, rate)
         self.settle()
         took = time.perf_counter() - began
+        groups = {name: list({*groups[name], *since}) for name, since in self.processes().items()}
         cpu = {name: (cpu_seconds(group) - before[name]) / statements * 1e6 for name, group in groups.items()}
         latencies = sorted(latency / 1000 for latency in told["latencies"])
         p99 = latencies[min(int(len(latencies) * 0.99), len(latencies) - 1)]
@@ -96,6 +97,12 @@ class Running:
         """Returns when nothing is pending any more. Asks seldom, for what it costs to tell is not what is measured."""
         while self.get("/api/v1/intake")["pending"]:
             time.sleep(0.1)
+
+    def rest(self) -> None:
+        """Returns when a worker has looked at the health of the rules, so that it soon does so no more."""
+        with Redis.from_url(self.service.settings.redis_url) as redis:
+            while rule_health.kept(redis) is None:
+                time.sleep(0.1)
 
     def get(self, path: str) -> Any:
         request = urllib.request.Request(self.service.url + path, headers={"Authorization": self.bearer})
