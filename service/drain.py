@@ -16,7 +16,7 @@ from service.store import identity, inbox, people, rules
 from service.store.engine import Driver, driver, look_up
 from service.store.identity import FIRST, Name, Person
 from service.store.inbox import Claimed
-from service.world import MOST_REMEMBERED, Known, Part, People, World, candidates, found, parts, world
+from service.world import Known, Part, People, World, candidates, found, parts, world
 
 BATCH = 2000
 """Statements evaluated in one transaction, at most."""
@@ -77,7 +77,7 @@ class Drain:
 
     def _meet(self, known: Known, met: Sequence[Part]) -> None:
         """Makes sure that everybody in these statements is a learner, in a transaction of its own."""
-        if len(known.learners) > MOST_REMEMBERED:
+        if known.crowded:
             for remembered in (known.learners, known.homes, known.addressed, known.names, known.hinted):
                 remembered.clear()
         strangers = {part.key: part.agent for part in met if part.key not in known.homes}

@@ -32,7 +32,7 @@ from service.store.engine import Driver, driver
 from service.store.inbox import Claimed
 from service.store.matches import Group
 from service.store.rules import Pending
-from service.world import MOST_REMEMBERED, Judge, Known, People, World, candidates, found, parts, world
+from service.world import Judge, Known, People, World, candidates, found, parts, world
 
 CHUNK = 2000
 """Statements matched in one transaction."""
@@ -280,7 +280,7 @@ def _match_chunk(connection: Driver, here: World, chunk: Sequence[Claimed]) -> N
     """Writes the matches of these statements, but of those that are voided by the time that their learners are ours."""
     facts = [claimed.fact for claimed in chunk if not claimed.voided]
     of_people = people.generation(connection)
-    if here.known.generation != of_people or len(here.known.learners) > MOST_REMEMBERED:
+    if here.known.generation != of_people or here.known.crowded:
         here.known = Known(of_people)
     known = here.known.learners
     if strangers := {part.key for part in parts(facts)} - known.keys():

@@ -16,12 +16,21 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+MOST_CONNECTIONS = 1024
+"""Connections that are held open at once; as many more wait for one of them to end."""
+
+
 def application() -> "Flask":
     """What granian calls, once, in the process that answers requests."""
     end_with_supervisor()
     from service.app import create_app  # here, because the process that watches this one has no need of it
+    from service.http.receiving import Receiving
 
-    made = create_app(settings())
+    found = settings()
+    made = create_app(found)
+    receiving = Receiving(made.wsgi_app, found.port, found.threads)
+    made.wsgi_app = receiving  # type: ignore[method-assign]
+    receiving.watch()
     _when_told_to_stop(made.extensions["plaudit"].streams.closing.set)
     settle()
     return made
@@ -79,6 +88,8 @@ def main() -> None:
         interface=Interfaces.WSGI,
         workers=1,
         blocking_threads=found.threads,
+        backlog=MOST_CONNECTIONS,
+        backpressure=MOST_CONNECTIONS,
         websockets=False,
         log_level=LogLevels.error,
         workers_kill_timeout=15,

@@ -14,7 +14,7 @@ import pytest
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, event
 
-from service import mending
+from service import mending, world
 from service.core.statement import Agent
 from service.drain import Drain
 from service.patience import patiently
@@ -160,6 +160,26 @@ def test_a_drain_that_fails_remembers_nothing_that_was_not_committed(here: AtWor
     assert drain().statements == 2
     assert here.execute("SELECT name FROM learner ORDER BY name") == [("Ann",), ("Bob",)]
     assert (here.points("ann"), here.points("bob")) == (20, 10)
+
+
+@pytest.mark.parametrize("actor", ["an account of its own", "an account beside an address"])
+def test_what_a_process_remembers_of_people_is_bounded(
+    here: AtWork, monkeypatch: pytest.MonkeyPatch, actor: str
+) -> None:
+    monkeypatch.setattr(world, "MOST_REMEMBERED", 40)
+    drain, most = Drain(here.engine), 0
+    for first in range(1, 201, 20):
+        accounts = [{"homePage": "https://lms.example.com", "name": f"{first + n}"} for n in range(20)]
+        told = (
+            {"account": one} | ({"mbox": "mailto:ann@example.com"} if "beside" in actor else {}) for one in accounts
+        )
+        here.arrive(*(said(first + place) | {"actor": agent} for place, agent in enumerate(told)))
+        assert drain().statements == 20
+        assert drain._world is not None
+        known = drain._world.known
+        most = max(most, *(len(getattr(known, name)) for name in ("learners", "homes", "addressed", "names", "hinted")))
+    assert 20 <= most <= 40 + 20
+    assert here.differences() == []
 
 
 @contextmanager

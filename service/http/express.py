@@ -49,6 +49,8 @@ class Express:
             return None
         body = environ["wsgi.input"].read(int(length))
         environ["wsgi.input"] = BytesIO(body)
+        if len(body) < int(length):  # it was cut off
+            return None
         try:
             return self._stored(body, environ)
         except Problem:
