@@ -277,9 +277,16 @@ def _oauth_holder(secret_key: str, token: str) -> str | None:
 
 def source_of(request: Request) -> Source:
     """The source that pushes; 401 if its credentials are missing or wrong."""
-    found = services().sources.source(request.headers.get("Authorization", ""))
+    given = request.headers.get("Authorization", "")
+    found = services().sources.source(given)
     if found is None:
-        raise Problem(401, "Send the user name and password of a source.", headers={"WWW-Authenticate": CHALLENGE})
+        what = (
+            "These are not the user name and password of a source"
+            if given
+            else "Send the user name and password of a source"
+        )
+        detail = f"{what} (Basic), or its password as a token (Bearer); `plaudit sources list` names the sources."
+        raise Problem(401, detail, headers={"WWW-Authenticate": CHALLENGE})
     return found
 
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from service.http import pushes
 from service.http.auth import source_of
-from service.http.problems import problem
+from service.http.problems import Problem, problem
 from service.http.pushes import HEADERS
 
 VERSIONS = ("2.0.0", "1.0.3", "1.0.2", "1.0.1", "1.0.0")
@@ -37,6 +37,15 @@ def put() -> Response:
     source = source_of(request)
     pushes.put(source, pushes.body(), _wanted())
     return Response(status=204, headers=HEADERS)
+
+
+@blueprint.get("/statements")
+def get() -> Response:
+    """Says what there is instead of statements, to whoever looks whether this is an LRS."""
+    detail = (
+        "Plaudit takes statements (POST, PUT) and hands none out; read them from your LRS, and awards under /api/v1."
+    )
+    raise Problem(405, detail, headers={"Allow": "POST, PUT"})
 
 
 @blueprint.get("/about")

@@ -444,3 +444,16 @@ def test_limits_are_those_of_the_settings(engine: Engine, redis: Redis, settings
         assert pushed(client, [said(1), said(2)]).status_code == 200
         refused(pushed(client, [{}, {}, {}]), 413)
         refused(pushed(client, said(1, filler="x" * 1000)), 413)
+
+
+def test_whoever_wants_to_read_statements_is_told_where_they_are(client: FlaskClient) -> None:
+    response = client.get("/xapi/statements", headers=basic())
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST, PUT")
+    assert "read them from your LRS" in response.get_json()["detail"]
+
+
+def test_missing_and_wrong_credentials_are_told_apart(client: FlaskClient) -> None:
+    wrong = {"Authorization": "Basic " + b64encode(b"default:wrong").decode()}
+    missing, given = client.post("/xapi/statements"), client.post("/xapi/statements", headers=wrong)
+    assert missing.get_json()["detail"].startswith("Send the user name and password of a source")
+    assert given.get_json()["detail"].startswith("These are not the user name and password of a source")
