@@ -141,7 +141,7 @@ def main() -> None:
 def _under_load(served: Served, kills: int, chance: random.Random) -> tuple[Sent, Counter[str]]:
     sent, killed, stop = Sent(), Counter[str](), threading.Event()
     senders = [
-        threading.Thread(target=_send, args=(served, sent, random.Random(chance.random()), stop))
+        threading.Thread(target=_send, args=(served, sent, random.Random(chance.random()), stop), daemon=True)
         for _ in range(SENDERS)
     ]
     for sender in senders:
