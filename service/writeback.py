@@ -33,18 +33,23 @@ log = structlog.get_logger(__name__)
 
 def write_back(settings: Settings, engine: Engine) -> int:
     """Tells every LRS that is there what it does not know yet; answers how many statements that took."""
-    while True:
-        with engine.begin() as connection:
-            if not writeback.plan(driver(connection)):
-                break
     sent = 0
     while True:
+        _plan(engine)
         with engine.begin() as connection:
             name = writeback.ready(connection, LEASE_SECONDS)
             place = lrs.find(connection, name, settings.secret_key) if name else None
         if place is None:
             return sent
         sent += _tell(settings, engine, place)
+
+
+def _plan(engine: Engine) -> None:
+    """Finds out what is to be told."""
+    while True:
+        with engine.begin() as connection:
+            if not writeback.plan(driver(connection)):
+                return
 
 
 def _tell(settings: Settings, engine: Engine, place: Lrs) -> int:

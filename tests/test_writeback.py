@@ -215,6 +215,18 @@ def test_only_what_was_earned_since_is_told(here: AtWork, lrs: SmallLrs, setting
     assert [one["timestamp"][:10] for one in lrs.statements] == ["2026-05-01"]
 
 
+def test_being_told_of_less_takes_nothing_back_that_stands(here: AtWork, lrs: SmallLrs, settings: Settings) -> None:
+    begin(here, lrs, settings, "all")
+    here.take(said(1), said(2))
+    assert write_back(settings, here.engine) == 4
+    begin(here, lrs, settings, "badges")
+    with here.engine.begin() as connection:
+        writeback.begin(connection, 1, None, datetime(2026, 12, 1, tzinfo=UTC), keep_since=False)
+    assert write_back(settings, here.engine) == 0
+    here.take(void(9, 1))
+    assert write_back(settings, here.engine) == 2
+
+
 def test_erasure_voids_and_names_nobody(here: AtWork, lrs: SmallLrs, settings: Settings) -> None:
     here.take(said(1))
     write_back(settings, here.engine)

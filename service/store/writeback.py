@@ -67,32 +67,31 @@ def begin(connection: Connection, whose: int, what: str | None, since: datetime 
 
 # --- what is to be told -----------------------------------------------------------------------------------------------
 
-_WANTED = """
-    SELECT lrs.source, e.learner, e.rule, e.key, e.happened, e.unit, sum(e.amount)::bigint AS amount
-    FROM entry e JOIN learner ON learner.id = e.learner AND learner.erased IS NULL CROSS JOIN lrs
-    WHERE e.learner = ANY(%b::bigint[]) AND (lrs.write_since IS NULL OR e.happened >= lrs.write_since)
-      AND (lrs.write_back = 'all' OR lrs.write_back = 'badges' AND e.unit LIKE 'badge:%%')
-      AND NOT EXISTS (
-          SELECT FROM badge_award b WHERE b.learner = e.learner AND b.rule = e.rule AND b.key = e.key
-          AND 'badge:' || b.achievement = e.unit AND b.state IN ('declined', 'revoked'))
-      AND EXISTS (
-          SELECT FROM identifier i JOIN part p ON p.learner = coalesce(i.home, i.learner)
-          JOIN statement s ON s.id = p.statement AND s.source = lrs.source WHERE i.learner = e.learner)
-    GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(e.amount) <> 0
-"""
-PLAN = f"""
-WITH wanted AS ({_WANTED}), gone AS (
+PLAN = """
+WITH standing AS (
+    SELECT e.learner, e.rule, e.key, e.happened, e.unit, sum(e.amount)::bigint AS amount
+    FROM entry e JOIN learner ON learner.id = e.learner AND learner.erased IS NULL
+    WHERE e.learner = ANY(%b::bigint[]) AND NOT EXISTS (
+        SELECT FROM badge_award b WHERE b.learner = e.learner AND b.rule = e.rule AND b.key = e.key
+        AND 'badge:' || b.achievement = e.unit AND b.state IN ('declined', 'revoked'))
+    GROUP BY 1, 2, 3, 4, 5 HAVING sum(e.amount) <> 0
+), gone AS (
     UPDATE told SET amount = 0, due = now(), tries = 0, problem = NULL
     WHERE learner = ANY(%b::bigint[]) AND amount <> 0 AND NOT EXISTS (
-        SELECT FROM wanted w WHERE (w.source, w.learner, w.rule, w.key, w.happened, w.unit)
-            = (told.source, told.learner, told.rule, told.key, told.happened, told.unit))
-    AND source IN (SELECT source FROM lrs WHERE write_back IS NOT NULL)
+        SELECT FROM standing s WHERE (s.learner, s.rule, s.key, s.happened, s.unit)
+            = (told.learner, told.rule, told.key, told.happened, told.unit))
 )
 INSERT INTO told (source, learner, rule, key, happened, unit, amount, due)
-SELECT *, now() FROM wanted
+SELECT lrs.source, s.learner, s.rule, s.key, s.happened, s.unit, s.amount, now() FROM standing s CROSS JOIN lrs
+WHERE (lrs.write_since IS NULL OR s.happened >= lrs.write_since)
+  AND (lrs.write_back = 'all' OR lrs.write_back = 'badges' AND s.unit LIKE 'badge:%%')
+  AND EXISTS (
+      SELECT FROM identifier i JOIN part p ON p.learner = coalesce(i.home, i.learner)
+      JOIN statement ON statement.id = p.statement AND statement.source = lrs.source WHERE i.learner = s.learner)
 ON CONFLICT (source, learner, rule, key, happened, unit) DO UPDATE
 SET amount = excluded.amount, due = now(), tries = 0, problem = NULL WHERE told.amount <> excluded.amount
-"""  # noqa: S608 - constants
+"""
+"""What was told and stands no longer is taken back, also where an LRS is told of less than it was once."""
 
 
 def plan(connection: Driver) -> int:
