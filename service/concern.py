@@ -32,12 +32,12 @@ class Concern:
             begins = [begin for begin in of_rule[number] if begin is not None]
             whole = here.counting[number].remembers or len(begins) < len(of_rule[number])
             self.since.setdefault(None if whole else min(begins), []).append(number)
-        self.few = not self.derived and len(of_rule) <= FEW
+        self.few = len(of_rule) <= FEW
         self.at_once = at_once if self.few else max(1, at_once // FEW)
 
     def learners(self, connection: Driver, after: int) -> list[int]:
         """The next learners who may be concerned, in the order of their ids."""
-        if not self.few:
+        if self.derived or not self.few:
             return history.learners(connection, after, self.at_once)
         found = {
             learner
