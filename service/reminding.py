@@ -52,7 +52,8 @@ def _remind_one(settings: Settings, engine: Engine, smtp: SMTP) -> bool:
             return False
         credentials.reminded(connection, found.credential, now)
         about = {"badge": words(award.achievement.title, language), "day": day(found.expires, language)}
-        again = words(award.said.how_to_earn, language) or words(award.achievement.criteria, language)
+        said = award.said.how_to_renew or award.said.how_to_earn or award.achievement.criteria
+        again = words(said, language)
         paragraphs = [
             say("Hello {name},", language, name=award.learner_name) if award.learner_name else say("Hello,", language),
             say("your badge “{badge}” is valid until {day}.", language, **about),

@@ -109,6 +109,8 @@ def issue(
         _take_beneath(connection, award, issuers, secret, now)
     for (slug, purpose), alike in sorted(_alike(offered, issuers).items()):
         issued |= _issue_alike(connection, alike, issuers.of(slug), secret, now, purpose, subject)
+    if any(award.expires for award in offered):
+        store.follow(connection, [award.id for award in offered])
     return [issued[award.id] for award in offered]
 
 

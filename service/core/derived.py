@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from service.core import needs, purses, windows
 from service.core.kinds import Setting
 from service.core.matching import Match
 from service.core.needs import Having, Held
 from service.core.purses import Covering, Cut, Gain, Mark, Purse, PurseState, Reached
-from service.core.rule import Cap, Duration, Rule
+from service.core.rule import Cap, Rule
 from service.core.strata import BADGE, Currency, Strata, badges_of, gives
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -123,11 +122,5 @@ def award(setting: Setting, having: Having) -> list[Line]:
 def held(strata: Strata, line: Line) -> Held:
     """An award of a badge, with the moment at which it expires by the rule that gave it."""
     rule = strata.rules.get(line.rule)
-    until = expiry(line.happened, rule.expires, rule.time_zone) if rule else None
+    until = windows.expiry(line.happened, rule.expires, rule.time_zone) if rule else None
     return Held(line.happened, until or FOREVER, line.statements)
-
-
-def expiry(happened: datetime, life: Duration | None, zone: str | None) -> datetime | None:
-    """When an award that was earned at `happened` ends; None: never, or beyond the calendar."""
-    until = FOREVER if life is None else windows.after(happened, life, ZoneInfo(zone or "UTC"))
-    return until if until < FOREVER else None

@@ -114,7 +114,7 @@ def filed_by(rule: Rule) -> Iterable[tuple[Condition, ...]]:
     """Conditions of which a statement must fulfil all: `when`, or each step of a sequence and each needed statement."""
     if isinstance(rule.kind, rules.Needs | rules.Cap):
         return [need.when for need in rules.statements(rule)]
-    if not rule.when and isinstance(rule.kind, rules.Steps):
+    if not rule.when and isinstance(rule.kind, rules.Steps | rules.Renewed):
         return rule.kind.steps
     return (rule.when,)
 

@@ -16,8 +16,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from service.core import attempts, sequences, sums, windows
+from service.core import attempts, renewals, sequences, sums, windows
 from service.core.matching import Match
 from service.core.rule import (
     Best,
@@ -28,6 +29,7 @@ from service.core.rule import (
     Forgive,
     Grant,
     Kind,
+    Renewed,
     Rule,
     Steps,
     Streak,
@@ -208,6 +210,40 @@ def _tier_earned(kind: Streak, grant: Grant, times: int, state: StreakState, mat
     return Earned(key, grant, (match.statement,), f"{grant.at} in a row, every {kind.every} since {since}")
 
 
+# --- renewal ------------------------------------------------------------------------------------------------------
+
+
+class RenewedState(Struct, frozen=True, array_like=True):
+    """counted: the state of what earns the badge. last: its last period."""
+
+    counted: CountState | None = None
+    last: renewals.Period | None = None
+
+
+def renewed(setting: Setting, state: RenewedState | None, match: Match) -> tuple[RenewedState, tuple[Earned, ...]]:
+    """What earns the badge begins a period; evidence that comes at the right time begins the next one."""
+    state, found = state or RenewedState(), tuple[Earned, ...]()
+    if renewals.EARNS in match.steps:
+        earning = _earning(setting)
+        counted, found = KINDS[type(earning.rule.kind)][0](earning, state.counted, match)
+        state = RenewedState(counted, state.last)
+    if not found and renewals.RENEWS in match.steps:
+        found = renewals.renewed(setting, state.last, match)
+    return (RenewedState(state.counted, renewals.period(setting.rule, match.happened)) if found else state), found
+
+
+def _earning(setting: Setting) -> Setting:
+    """The rule without its renewal."""
+    assert isinstance(setting.rule.kind, Renewed)
+    return replace(setting, rule=replace(setting.rule, kind=setting.rule.kind.by))
+
+
+def _not_renewed(setting: Setting, state: RenewedState | None, match: Match) -> str | None:
+    if renewals.RENEWS not in match.steps:
+        return None
+    return renewals.refused(state.last if state else None, match)
+
+
 KINDS: dict[type[Kind], tuple[Fold, Any]] = {
     Each: (each, type(None)),
     Count: (count, CountState | None),
@@ -216,6 +252,7 @@ KINDS: dict[type[Kind], tuple[Fold, Any]] = {
     Steps: (sequences.sequence, sequences.SequenceState | None),
     Best: (attempts.best, attempts.BestState | None),
     First: (attempts.enter, attempts.Entry | None),
+    Renewed: (renewed, RenewedState | None),
 }
 """For each kind its fold, and the type of its state."""
 
@@ -241,6 +278,7 @@ REFUSALS: dict[type[Kind], Callable[[Setting, Any, Match], str | None]] = {
     Sum: _no_amount,
     Best: _no_better,
     First: _not_entered,
+    Renewed: _not_renewed,
 }
 """Why a match inside the life earned nothing, by (setting, state before it, match), for kinds that can tell."""
 
@@ -248,6 +286,8 @@ REFUSALS: dict[type[Kind], Callable[[Setting, Any, Match], str | None]] = {
 def progress(setting: Setting, state: Any, now: datetime) -> tuple[int, int] | None:
     """How far a learner is towards the next award: (done, of); None where there is nothing to work towards."""
     rule = setting.rule
+    if isinstance(rule.kind, Renewed):
+        return progress(_earning(setting), state and state.counted, now)
     if isinstance(rule.kind, Count):
         return _count_progress(rule, rule.kind, setting.zone, state or CountState(), now)
     if isinstance(rule.kind, Streak) and isinstance(state, StreakState):

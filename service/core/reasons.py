@@ -76,6 +76,8 @@ def written(text: str) -> Written:
     root = documents[0].root if documents else None
     if not isinstance(root, Pairs):
         return Written()
+    if isinstance(renew := root.get("renew"), Pairs):
+        return Written(steps=(_phrases(root.get("when")), _phrases(renew.get("when"))))
     sequence = root.get("sequence")
     steps = sequence.get("steps") if isinstance(sequence, Pairs) else None
     return Written(_phrases(root.get("when")), tuple(map(_phrases, steps.items)) if isinstance(steps, Items) else ())

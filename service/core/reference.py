@@ -44,6 +44,7 @@ TABLES: Mapping[str, Table] = {
     "give": rule_document.GIVE,
     "tier": {name: key for name, key in rule_document.TIER.items() if name not in rule_document.GIVE},
     "limit": rule_document.LIMIT,
+    "renew": rule_document.RENEW,
     "achievement": achievement_document.ACHIEVEMENT,
     "drawing": achievement_document.DRAWING,
     "alignment": achievement_document.ALIGNMENT,

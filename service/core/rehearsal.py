@@ -29,6 +29,7 @@ from service.core.rule import (
     Names,
     Needs,
     NeedStatement,
+    Renewed,
     Rule,
     Same,
     Steps,
@@ -216,7 +217,9 @@ def _of_kind(rule: Rule) -> Iterator[Clause]:
     kind = rule.kind
     if isinstance(kind, Needs):
         yield from _needed(rule, kind)
-    if isinstance(kind, Each | Needs | Cap):
+    if isinstance(kind, Renewed):
+        yield Clause("renew", replace(rule, when=kind.steps[0], kind=kind.by))
+    if isinstance(kind, Each | Needs | Cap | Renewed):
         return
     name = str(kind.__struct_config__.tag)
     tiers = isinstance(kind, Streak) or (isinstance(kind, Count) and kind.reach is None)

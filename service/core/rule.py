@@ -259,6 +259,23 @@ class Needs(Struct, frozen=True, tag="needs"):
     all_of: tuple[Need, ...]
 
 
+class Renewed(Struct, frozen=True, tag="renewed"):
+    """A badge that expires: `by` says how matches of the first of the `steps` earn it; one of the second renews it.
+
+    within: how long before the end of its validity it can be renewed. late: how long after it.
+    """
+
+    steps: tuple[tuple[Condition, ...], ...]
+    by: Each | Count
+    within: Duration
+    late: Duration | None = None
+
+    @property
+    def different(self) -> str | None:
+        """What must differ between the matches that earn it."""
+        return self.by.different if isinstance(self.by, Count) else None
+
+
 class Cap(Struct, frozen=True, tag="cap"):
     """A `caps:` document: at most `points` of a currency in each period, over these rules together.
 
@@ -272,7 +289,7 @@ class Cap(Struct, frozen=True, tag="cap"):
     tagged: str | None = None
 
 
-Kind = Each | Count | Sum | Streak | Steps | First | Best | Needs | Cap
+Kind = Each | Count | Sum | Streak | Steps | First | Best | Needs | Cap | Renewed
 
 
 class Grant(Struct, frozen=True):
@@ -322,6 +339,7 @@ class Rule(Struct, frozen=True):
     once_per: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     expires: Duration | None = None
+    how_to_renew: Text = ""
     if_undone: Literal["revoke", "keep", "ask"] = "ask"
     tags: tuple[str, ...] = ()
 

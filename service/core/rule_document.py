@@ -10,7 +10,7 @@ from service.core.conditions import ROLES, UNLESS_FORM, WHEN_FORM
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
 from service.core.kind_document import KINDS, LONGEST_COUNT, PER, VALUES
 from service.core.places import Items, Node, Pairs
-from service.core.rule import Count, Each, Grant, Limit, Rule, Swapped
+from service.core.rule import Count, Each, Grant, Limit, Renewed, Rule, Swapped
 from service.core.scalars import DURATION, TIME_ZONE, TRUTH
 
 MOST_POINTS = 1_000_000
@@ -138,6 +138,36 @@ LIMITS = list_of(
 )
 
 
+# --- renewal ------------------------------------------------------------------------------------------------------
+
+RENEW: Table = {
+    "when": Key(WHEN_FORM, "the evidence, like `when` of a rule; `unless` and `to` hold for it, too", required=True),
+    "within": Key(DURATION, "it renews so long before the end of the validity, and not earlier", required=True),
+    "late": Key(DURATION, "and so long after the end; by default not at all"),
+    "how": Key(scalars.localized("Take the refresher course"), "what learners read when they are reminded"),
+}
+RENEW_FORM = mapping(
+    '"renew"', "{when: {verb: completed, tagged: safety}, within: 90 days}", RENEW, lambda found: found
+)
+
+
+def _check_renew(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    key = node.key("renew")
+    if key is None:
+        return
+    if not node.get("expires"):
+        reading.error(key, '"expires" is missing: what never ends is not renewed; write how long the badge is valid.')
+    if not any(grant.badge or grant.micro_credential for grant in found.get("give", ())) and "give" in found:
+        reading.error(key, "This rule gives no badge that could be renewed: take this out.")
+    if other := node.key("once_per"):
+        reading.error(other, 'Evidence comes again and again: instead of "once_per" write count: {reach: 1}.')
+    count = found.get("count")
+    others = [one for one, _ in node.pairs if one.text in KINDS and one.text not in ("each", "count")]
+    if others or (isinstance(count, Count) and (count.repeat or count.reach is None)):
+        place = others[0] if others else node.key("count") or key
+        reading.error(place, '"renew" goes with each and with count: {reach: …} that does not repeat.')
+
+
 # --- the document -------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +219,7 @@ RULE: Table = {
     "give": Key(GIVE_FORM, "what an award gives", required=True),
     "limit": Key(LIMITS, "caps on what this rule gives one recipient"),
     "expires": Key(DURATION, "how long the badge is valid"),
+    "renew": Key(RENEW_FORM, "what renews a badge before it expires"),
     "if_undone": Key(
         scalars.one_of("revoke", "keep", "ask", example="revoke"),
         "when an award loses its ground after its badge was claimed; default `ask`: an admin decides",
@@ -205,6 +236,7 @@ def _check_rule(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     never.check(reading, node, found)
     _check_kind(reading, node, found)
     _check_limits(reading, node, found)
+    _check_renew(reading, node, found)
     for tag in found.get("tags", ()):
         reading.defined.add(("tag", tag))
     for currency in _currencies(found):
@@ -325,6 +357,10 @@ def _currencies(found: dict[str, Any]) -> Iterator[str]:
 def _make_rule(found: dict[str, Any]) -> Rule:
     kind = next((found.pop(name) for name in KINDS if name in found), Each())
     found.setdefault("when", ())
+    if renew := found.pop("renew", None):
+        steps = found["when"], renew["when"]
+        kind = Renewed(steps, kind, renew["within"], renew.get("late"))
+        found |= {"when": (), "how_to_renew": renew.get("how", "")}
     return Rule(kind=kind, **{RENAMED.get(name, name): value for name, value in found.items()})
 
 

@@ -159,6 +159,15 @@ def after(moment: datetime, duration: Duration, zone: ZoneInfo) -> datetime:
     return found if found > moment else datetime.max.replace(tzinfo=UTC)
 
 
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+def expiry(happened: datetime, life: Duration | None, zone: str | None) -> datetime | None:
+    """When an award that was earned at `happened` ends; None: never, or beyond the calendar."""
+    until = FOREVER if life is None else after(happened, life, ZoneInfo(zone or "UTC"))
+    return until if until < FOREVER else None
+
+
 def _shifted(moment: datetime, back: timedelta) -> datetime:
     try:
         return moment - back

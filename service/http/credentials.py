@@ -19,6 +19,7 @@ from service.http.pages.telling import achievement_words, status_of
 from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import badges
+from service.store import credentials as store
 from service.store.credentials import Credential
 
 blueprint = Blueprint("credentials", __name__, url_prefix="/credentials", description="Signed Open Badges")
@@ -32,14 +33,23 @@ def get(id_: UUID) -> WerkzeugResponse:
     """A credential, as it was signed"""
     form = form_of(*VC_FORMS, *JWS_FORMS, "text/html")
     found = readable(id_) if form == "text/html" else addressed(id_)
-    if form == "text/html" and found.replaced_by:
-        return redirect(str(found.replaced_by), 303)
+    if form == "text/html" and (newer := _newer(found)):
+        return redirect(str(newer), 303)
     if form == "text/html":
         response = _page(found)
     else:
         response = published(compact(found).encode() if form in JWS_FORMS else found.body, form)
     response.vary.add("Accept")
     return response
+
+
+def _newer(found: Credential) -> UUID | None:
+    """The credential that a page leads to instead, unless that one holds no more and this one does."""
+    if found.replaced_by is None:
+        return None
+    with services().engine.connect() as connection:
+        newer = store.find_credential(connection, found.replaced_by)
+    return newer.id if newer and (found.revoked or not newer.revoked) else None
 
 
 def _page(found: Credential) -> Response:

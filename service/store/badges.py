@@ -20,8 +20,8 @@ import msgspec
 from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, text, update
 
 from service.core.achievement import Achievement
-from service.core.derived import expiry
 from service.core.rule import Duration, Text
+from service.core.windows import expiry
 from service.store import writeback
 from service.store.credentials import mark_dirty
 from service.store.engine import Driver
@@ -153,6 +153,7 @@ class Said(msgspec.Struct, frozen=True):
     name: str = ""
     title: Text = ""
     how_to_earn: Text = ""
+    how_to_renew: Text = ""
     expires: Duration | None = None
     time_zone: str | None = None
 

@@ -121,6 +121,28 @@ def revoke_others(connection: Connection, award_id: UUID, kept: UUID, because: s
     mark_dirty(connection, connection.execute(gone.returning(credential.c.status_list)).scalars())
 
 
+_FOLLOW = text("""
+    WITH followed AS (
+        UPDATE credential AS old SET replaced_by = new.credential
+        FROM badge_award AS new JOIN badge_award AS before USING (learner, achievement)
+        WHERE new.id = ANY(CAST(:awards AS uuid[])) AND before.happened < new.happened
+          AND old.id = before.credential AND old.expires IS NOT NULL AND old.revoked IS NULL
+        RETURNING new.id, before.shared
+    )
+    UPDATE badge_award SET shared = followed.since
+    FROM (SELECT id, min(shared) AS since FROM followed GROUP BY id) AS followed
+    WHERE badge_award.id = followed.id AND badge_award.shared IS NULL
+""")
+
+
+def follow(connection: Connection, awards: Sequence[UUID]) -> None:
+    """Let credentials of earlier periods of these awards' badges lead to the new ones, which are public if they were.
+
+    They go on holding until they expire.
+    """
+    connection.execute(_FOLLOW, {"awards": list(awards)})
+
+
 def suspend(connection: Connection, id_: UUID, because: str | None, now: datetime) -> bool:
     """Suspend a credential (`because` tells why), or reinstate it (None); False if its list is no list of suspensions.
 

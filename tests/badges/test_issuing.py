@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, func, select, update
 from service.badges import about, documents, issuing, keyring, lists, verification
 from service.badges.issuing import Refused
 from service.badges.keys import WrongSecret
-from service.core import derived
+from service.core import windows
 from service.store import badges, credentials
 from service.store.tables import claim_link, credential, identifier, signing_key, status_list
 from tests.badges import stored
@@ -49,7 +49,7 @@ def test_the_credential_says_who_what_why_and_how_long(engine: Engine, ana: int)
     assert identity["identityType"] == "emailAddress"
     assert body["credentialSubject"]["achievement"]["name"] == "Keen learner"
     assert body["evidence"][0]["narrative"].startswith("Keen learner: Complete five different courses.")
-    assert body["validUntil"] == documents.moment(derived.expiry(stored.EARNED, stored.RULE.expires, None) or NOW)
+    assert body["validUntil"] == documents.moment(windows.expiry(stored.EARNED, stored.RULE.expires, None) or NOW)
     assert body["awardedDate"] == documents.moment(stored.EARNED)
     assert b"Ana" not in found.body
 
@@ -231,3 +231,23 @@ def test_a_key_under_another_secret_signs_nothing_and_says_so(engine: Engine, an
         with pytest.raises(WrongSecret, match="PLAUDIT_SECRET_KEY"):
             issuing.accept(connection, token, ISSUERS, "another secret", NOW)
         assert connection.execute(select(claim_link.c.used)).scalar_one() is None
+
+
+def test_the_credential_of_a_new_period_follows_that_of_the_last_one(engine: Engine, ana: int) -> None:
+    with engine.begin() as connection:
+        first = stored.offer(connection, ana)
+        old = stored.claim(connection, first)
+        badges.settle(connection, [change(ana, key="renewal", happened=NOW)])
+        second = next(one.id for one in badges.awards_of(connection, ana, NOW) if one.state == "offered")
+        token, _ = badges.make_link(connection, second, NOW)
+        new = issuing.accept(connection, token, ISSUERS, SECRET, NOW)
+        before, after = (credentials.find_credential(connection, id_) for id_ in (old, new))
+        assert before is not None
+        assert after is not None
+        assert (before.replaced_by, before.revoked, after.replaced_by) == (new, None, None)
+        assert after.expires is not None
+        assert before.expires is not None
+        assert after.expires > before.expires
+        renewed = badges.award(connection, second, NOW)
+        assert renewed is not None
+        assert renewed.shared is not None  # as the one before it

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from sqlalchemy import Connection, Engine, event, select
 
-from service.core import derived
+from service.core import windows
 from service.core.rule import Duration
 from service.store import badges
 from service.store.tables import badge_award, claim_link, credential, status_list
@@ -157,7 +157,7 @@ def test_only_the_hash_of_a_link_is_kept(engine: Engine, ana: int) -> None:
     ],
 )
 def test_a_badge_ends_its_life_after_it_was_earned(life: Duration | None, until: datetime | None) -> None:
-    assert derived.expiry(datetime(2024, 2, 29, 12, tzinfo=UTC), life, None) == until
+    assert windows.expiry(datetime(2024, 2, 29, 12, tzinfo=UTC), life, None) == until
 
 
 def test_an_award_whose_achievement_was_taken_away_is_shown_by_what_its_rule_says(engine: Engine, ana: int) -> None:
