@@ -99,7 +99,7 @@ def _send(connection: Connection, settings: Settings, award: Award, address: str
         learner=award.learner_name,
         badge=words(award.achievement.title, settings.language),
         issuer=issuers(connection, settings).awarding(award.achievement.issuer).name,
-        reason=issuing.reason(award),
+        reason=issuing.reason(award, settings.language),
         link=f"{settings.public_url}/claim/{token}",
         until=day(expires, settings.language),
     )

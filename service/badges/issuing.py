@@ -261,9 +261,9 @@ def _purpose(award: Award) -> Purpose:
     return "suspension" if award.achievement.suspendable else "revocation"
 
 
-def reason(award: Award) -> str:
+def reason(award: Award, language: str = "en") -> str:
     """Why it was awarded, as the rule that gave it says."""
-    title, how = words(award.said.title), words(award.said.how_to_earn)
+    title, how = words(award.said.title, language), words(award.said.how_to_earn, language)
     return f"{title}: {how}" if title and how else title or how or f"Rule {award.said.name}"
 
 

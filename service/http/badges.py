@@ -45,6 +45,7 @@ class Badge(Schema):
         required=True, metadata={"description": "its ground was lost after the claim; an admin decides"}
     )
     shared = fields.Boolean(required=True, metadata={"description": "everybody who has its address sees it"})
+    suspended = fields.Boolean(required=True, metadata={"description": "it does not hold till it is reinstated"})
 
 
 class Badges(Schema):
@@ -189,6 +190,7 @@ def badge_told(award: Award) -> dict[str, Any]:
         "expires": award.expires,
         "review": award.review,
         "shared": award.shared is not None,
+        "suspended": award.suspended,
     }
 
 

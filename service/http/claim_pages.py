@@ -22,7 +22,7 @@ from service.http.claims import STATUS, awarding, decide, open_claim, picture_of
 from service.http.images import image_path
 from service.http.issuers import issuer, url
 from service.http.pages import page
-from service.http.pages.reader import say, worded
+from service.http.pages.reader import language, say, worded
 from service.http.pages.telling import achievement_words, standing, status_of
 from service.http.resources import in_words
 from service.http.services import services
@@ -93,7 +93,7 @@ def _open(link: Link, award: Award) -> Response:
         description=worded(about.description),
         criteria=worded(about.criteria),
         achievement=achievement_words(about),
-        reason=issuing.reason(award),
+        reason=issuing.reason(award, language()),
         earned=award.happened,
         until=award.expires,
         records=len(award.statements),

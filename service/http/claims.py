@@ -13,7 +13,7 @@ from service.badges.documents import Issuer
 from service.badges.issuing import Refused
 from service.http.badges import credential_url
 from service.http.issuers import issuers, url
-from service.http.pages.reader import say
+from service.http.pages.reader import language, say
 from service.http.problems import Problem
 from service.http.resources import Blueprint, in_words
 from service.http.services import services
@@ -180,7 +180,7 @@ def _claim(link: Link, award: Award) -> dict[str, Any]:
             "criteria": in_words(about.criteria),
             "image": url(f"images/{picture_of(award)}.png"),
         },
-        "reason": issuing.reason(award),
+        "reason": issuing.reason(award, language()),
         "earned": award.happened,
         "statements": award.statements,
         "valid_until": award.expires,

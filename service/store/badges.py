@@ -179,6 +179,8 @@ class Award:
     shared: datetime | None = None
     """Since when its credential is public."""
     micro: bool = False
+    suspended: bool = False
+    """Whether its credential does not hold at the moment."""
 
 
 def awards_of(connection: Connection, learner_id: int, now: datetime) -> list[Award]:
@@ -235,6 +237,7 @@ _AWARDS = (
         achievement_version.c.resolved.label("about"),
         achievement_version.c.picture.label("given"),
         credential.c.expires.label("until"),
+        credential.c.suspended,
         case((rule.c.name.like("by-hand-%"), _DECIDED)).label("decided_by_hand"),
     )
     .select_from(badge_award)
@@ -275,6 +278,7 @@ def _award(row: Row[Any], now: datetime) -> Award:
         expires=expires,
         shared=row.shared,
         micro=row.kind == "micro_credential",
+        suspended=row.suspended is not None,
     )
 
 

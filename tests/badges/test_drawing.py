@@ -59,3 +59,9 @@ def test_a_picture_is_always_the_same_and_holds_no_addresses() -> None:
     assert drawing.svg("a", "Title", wanted) == drawing.svg("a", "Title", wanted)
     addresses = re.findall(rb'(?:href|src|url\()\W*([^"\')]+)', drawing.svg("a", "Title", wanted))
     assert {address for address in addresses if not address.startswith(b"#")} <= {b"a", b"b"}
+
+
+def test_emoji_are_left_out_of_a_ribbon_and_writing_is_not() -> None:
+    assert drawing.svg("a", "Safe lifting 🎉\ufe0f", Drawing()).count(b"<text") == 0
+    assert drawing._sayable("安全 🎉 C++ €5") == "安全  C++ €5"
+    assert drawing._sayable("🎉") == "🎉"

@@ -15,7 +15,7 @@ from service import erasure
 from service.core.achievement import Creator
 from service.store import achievements, badges
 from service.store.engine import driver
-from service.store.tables import achievement_version, claim_link, credential, learner
+from service.store.tables import achievement_version, claim_link, credential, learner, rule_version
 from tests.badges import stored
 from tests.badges.stored import ISSUER, NOW
 from tests.http.people import token_of
@@ -203,3 +203,13 @@ def test_whoever_holds_a_badge_sees_that_it_holds_no_more(client: FlaskClient, e
     page = client.get(f"/claim/{link}").text
     assert ">Expired<" in page
     assert "It shows what was achieved by then." in page
+
+
+def test_why_it_was_earned_is_said_in_the_readers_language(client: FlaskClient, engine: Engine, link: str) -> None:
+    said = msgspec.structs.replace(
+        stored.RULE, title={"en": "Keen", "de": "Eifrig"}, how_to_earn={"en": "A", "de": "Ä"}
+    )
+    with engine.begin() as connection:
+        connection.execute(update(rule_version).values(resolved=msgspec.json.encode(said)))
+    assert "Eifrig: Ä" in client.get(f"/claim/{link}", headers={"Accept-Language": "de"}).text
+    assert "Keen: A" in client.get(f"/claim/{link}").text

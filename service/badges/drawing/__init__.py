@@ -17,7 +17,7 @@ from itertools import pairwise
 from math import cos, pi, sin
 from pathlib import Path
 from typing import Any
-from unicodedata import bidirectional, combining, east_asian_width
+from unicodedata import bidirectional, category, combining, east_asian_width
 
 import resvg_py
 from fontTools.pens.svgPathPen import SVGPathPen
@@ -194,7 +194,7 @@ def _line(words: str, x: float, y: float, width: float, sizes: tuple[int, int], 
 def _fitted(words: str, width: float, sizes: tuple[int, int, int]) -> tuple[list[str], float]:
     """The words in one line as large as it goes, or else in two, and the size of the letters."""
     largest, small, least = sizes
-    words = " ".join(words.split())
+    words = " ".join(_sayable(words).split())
     one = min(largest, largest * width / max(_width(words, largest), 1))
     if one >= small or " " not in words:
         return [_cut(words, width, least)] if one < least else [words], max(one, least)
@@ -203,6 +203,13 @@ def _fitted(words: str, width: float, sizes: tuple[int, int, int]) -> tuple[list
     best = min(halves, key=lambda two: max(_width(line, small) for line in two))
     size = min(38.0, small * width / max(_width(line, small) for line in best))
     return ([*best], size) if size >= least else ([_cut(line, width, least) for line in best], least)
+
+
+def _sayable(words: str) -> str:
+    """The words without emoji, which neither our font nor, on most servers, any other draws."""
+    known = _font().getBestCmap()
+    left = "".join(one for one in words if ord(one) in known or not (category(one) in ("So", "Sk") or one == "\ufe0f"))
+    return left if left.strip() else words
 
 
 def _cut(words: str, width: float, size: float) -> str:
