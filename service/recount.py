@@ -292,11 +292,15 @@ class Recount:
             )
 
     def _flush(self) -> None:
-        """Writes the states and entries gathered so far, so that queries see them."""
+        """Writes the states and entries gathered so far, so that queries see them.
+
+        What is taken away comes first, then what is given in the order in which it happened, so that a ledger reads so.
+        """
         if self.standings:
             folds.put(self.beneath, self.standings)
             self.standings = {}
         if self.entries:
+            self.entries.sort(key=lambda entry: (entry.amount > 0, entry.happened))
             ledger.add(self.beneath, self.entries)
             self.booked += self.entries
             self.entries = []

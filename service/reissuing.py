@@ -1,4 +1,4 @@
-"""Issuing badges anew when other addresses of their holder are known than they name; see docs/decisions/0008.
+"""Issuing badges anew when other addresses of their holder are known than they name; see docs/decisions/0010.
 
 What names an address that is the holder's goes on holding and leads to the new one. What names one that is not (any
 more), as when a merge was taken back, is revoked. A name stands in no credential, so a change of it asks for nothing.

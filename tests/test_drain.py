@@ -264,6 +264,14 @@ def test_the_first_of_two_contents_counts(here: AtWork) -> None:
     assert (here.points("ann"), here.size("learner")) == (10, 1)
 
 
+def test_what_is_booked_at_once_reads_in_the_order_in_which_it_happened(here: AtWork) -> None:
+    here.apply("{}", "{rule: twice, give: {points: 1}}")
+    here.take(*days(2, 3, 1))
+    happened = [moment for (moment,) in here.execute("SELECT happened FROM entry ORDER BY id")]
+    assert len(happened) == 6
+    assert happened == sorted(happened)
+
+
 def test_a_late_statement_ends_where_its_time_would_have_put_it(here: AtWork) -> None:
     here.apply(STREAK)
     here.take(*days(1, 3, 4))

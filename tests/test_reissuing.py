@@ -131,12 +131,15 @@ def test_many_changes_are_worked_off_in_pieces(
     assert len(held(engine)) == 2
 
 
-def test_addresses_and_merges_are_noted(engine: Engine, ana: int) -> None:
+def test_addresses_of_who_holds_a_badge_and_merges_are_noted(engine: Engine, ana: int, award: UUID) -> None:
     from service.store import identity, people
 
     with engine.begin() as connection:
-        connection.execute(insert(identifier).values(key="sha1:5678", learner=ana))
-        identity.add_addresses(driver(connection), {"sha1:5678": "ana@new.example.org"})
+        bob = connection.scalar(insert(learner).values(name="Bob").returning(learner.c.id))
+        keys = [{"key": "sha1:5678", "learner": ana}, {"key": "sha1:9", "learner": bob}]
+        connection.execute(insert(identifier), keys)
+        addresses = {"sha1:5678": "ana@new.example.org", "sha1:9": "bob@acme.example.org"}
+        identity.add_addresses(driver(connection), addresses)
         assert [row.learner for row in connection.execute(select(noted))] == [ana]
         connection.execute(delete(noted))
         people.place(driver(connection), {ana: ana})

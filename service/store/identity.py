@@ -82,7 +82,7 @@ def add_addresses(connection: Driver, addresses: Mapping[str, str]) -> None:
             "WHERE identifier.key = new.key AND identifier.mbox IS NULL RETURNING learner",
             [list(addresses), list(addresses.values())],
         )
-        readdressed.note(connection, [learner for (learner,) in cursor.fetchall()])
+        readdressed.note_holders(connection, [learner for (learner,) in cursor.fetchall()])
 
 
 def lock(connection: Driver, ids: Iterable[int]) -> dict[int, Person]:

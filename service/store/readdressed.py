@@ -29,6 +29,16 @@ def note(connection: Driver, learners: Iterable[int]) -> None:
     )
 
 
+def note_holders(connection: Driver, learners: Iterable[int]) -> None:
+    """The same of those of them who hold anything: most who are met for the first time do not."""
+    held = connection.execute(
+        "SELECT DISTINCT learner FROM badge_award WHERE learner = ANY(%b::bigint[]) AND credential IS NOT NULL",
+        [sorted(set(learners))],
+    )
+    if holders := [learner for (learner,) in held]:
+        note(connection, holders)
+
+
 def due(connection: Connection, before: datetime) -> int | None:
     """Lock and name a learner of whom nothing has changed since `before`, but something till then."""
     wanted = select(readdressed.c.learner).where(readdressed.c.since <= before).order_by(readdressed.c.since)

@@ -63,9 +63,23 @@ def for_each_identifier(standing: Standing, top: dict[str, str], met: set[str]) 
 
 
 def of_things(scene: Scene) -> Scene:
-    """The scene without statements about people: as an object somebody is what the statement calls them."""
+    """The scene without statements about people, and without conditions that name somebody.
+
+    As an object, and to a condition, somebody is what the statement calls them.
+    """
     about = [one for one in scene.deliveries if one.statement["object"].get("objectType") not in ("Agent", "Group")]
-    return scene.arriving(about)
+    return replace(scene.arriving(about), rules=nobody_named(scene.rules))
+
+
+def nobody_named(value: Any) -> Any:
+    """Rules whose conditions only ask whether there is an instructor or a team, and not who it is."""
+    if isinstance(value, list):
+        return [nobody_named(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    told = {name: nobody_named(one) for name, one in value.items()}
+    named = {name for name in ("instructor", "team") if told.get(name, "absent") not in ("present", "absent")}
+    return {**told, **dict.fromkeys(named, "present")}
 
 
 @examples(40)
