@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from flask import Response, abort
+from sqlalchemy import Connection
 
 from service.badges import documents, pictures, vendored
 from service.badges.issuers import Issuers
+from service.core.strata import BADGE, gives
 from service.http.issuers import Published, form_of, issuers, published
 from service.http.pages import page
 from service.http.pages.reader import Words, language, say, worded
 from service.http.resources import Blueprint
 from service.http.services import services
 from service.store import achievements as store
+from service.store import rules
+from service.store.engine import driver
 
 blueprint = Blueprint("issuer_pages", __name__, url_prefix="/issuers", description="Who issues badges")
 
@@ -35,6 +39,7 @@ def get(slug: str) -> Response:
 
 def _page(of: documents.Issuer, everybody: Issuers) -> Response:
     with services().engine.begin() as connection:
+        given = _given(connection)
         told = [
             {
                 "path": f"../achievements/{one.achievement.name}",
@@ -42,7 +47,7 @@ def _page(of: documents.Issuer, everybody: Issuers) -> Response:
                 "name": worded(one.achievement.title),
             }
             for one in store.all_current(connection)
-            if everybody.awarding(one.achievement.issuer) is of
+            if one.achievement.name in given and everybody.awarding(one.achievement.issuer) is of
         ]
     first = told[0]["image"].removeprefix("../").replace(".svg", ".png") if told else "images/none.png"
     general = say("{issuer} awards digital badges that anybody can verify.", issuer=of.name)
@@ -61,3 +66,10 @@ def _page(of: documents.Issuer, everybody: Issuers) -> Response:
         did=of.did,
         did_path=f"../issuers/{of.slug}/did.json",
     )
+
+
+def _given(connection: Connection) -> set[str]:
+    """The achievements that somebody can earn: those of drafts and of rules that ended are not announced."""
+    in_force = (version.rule for version in rules.newest(driver(connection)))
+    units = {unit for rule in in_force if rule.status == "live" for unit in gives(rule)}
+    return {unit.removeprefix(BADGE) for unit in units if unit.startswith(BADGE)}

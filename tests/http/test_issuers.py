@@ -175,3 +175,12 @@ def test_open_badges_2_and_pages_know_each_issuer(client: FlaskClient, engine: E
     assert client.get("/issuers/nobody/did.json").status_code == 404
     of = client.get("/achievements/keen-learner", headers={"Accept": "text/html"}).get_data(True)
     assert "../issuers/academy" in of
+
+
+def test_an_issuer_announces_what_can_be_earned_and_no_drafts(client: FlaskClient, engine: Engine) -> None:
+    apply(engine, ACADEMY, KEEN, RULE.replace("live", "draft"))
+    page = client.get("/issuers/academy", headers={"Accept": "text/html"}).get_data(True)
+    assert "keen-learner" not in page
+    apply(engine, ACADEMY, KEEN, RULE)
+    page = client.get("/issuers/academy", headers={"Accept": "text/html"}).get_data(True)
+    assert "achievements/keen-learner" in page
