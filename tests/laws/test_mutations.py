@@ -67,14 +67,17 @@ def check(scene: Scene) -> None:
 
 
 def a_hashed_address_is_somebody_else(patch: Patch) -> None:
-    def identifier(agent: Any) -> str | None:
-        return f"hash:{agent.mbox_sha1sum}" if agent.mbox_sha1sum else statement.identifier(agent)
+    def keys(agent: Any) -> tuple[str, ...]:
+        return tuple(
+            f"hash:{one.mbox_sha1sum}" if one.mbox_sha1sum else str(statement.identifier(one))
+            for one in statement.members(agent)
+        )
 
-    patch.setattr(predicates, "identifier", identifier)
+    patch.setattr(predicates, "keys", keys)
 
 
 def only_the_first_of_a_group_receives(patch: Patch) -> None:
-    patch.setattr(predicates, "members", lambda agent: statement.members(agent)[:1])
+    patch.setattr(predicates, "keys", lambda agent: statement.keys(agent)[:1])
 
 
 def event_time_may_be_after_it_was_stored(patch: Patch) -> None:
