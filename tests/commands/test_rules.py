@@ -158,6 +158,6 @@ def test_tables_are_put_into_a_file(folder: Path) -> None:
 
 
 def test_the_schema_is_printed() -> None:
-    kinds = {"rule", "achievement", "board", "vocabulary", "levels", "caps", "tests"}
+    kinds = {"rule", "achievement", "board", "vocabulary", "levels", "caps", "issuer", "tests"}
     assert json.loads(rules("schema").output)["$defs"].keys() == kinds | {"need"}
     assert "| `once_per` |" in rules("schema", "--markdown").output

@@ -525,7 +525,7 @@ def a_refused_award_has_not_used_its_matches(patch: Patch) -> None:
 
 
 def a_badge_never_expires(patch: Patch) -> None:
-    patch.setattr(reading, "expiry", lambda happened, life, zone: None)
+    patch.setattr(windows, "expiry", lambda happened, life, zone: None)
 
 
 def needs_give_where_any_is_fulfilled(patch: Patch) -> None:
