@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 import sqlalchemy
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from redis import Redis
@@ -26,6 +27,12 @@ from tests.badges import stored
 
 hypothesis.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.load_profile("busy")  # a law is not broken because the machine is at something else
+structlog.configure(  # with tracebacks as they are: those with all values take seconds
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 _FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
 
 

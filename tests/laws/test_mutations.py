@@ -32,7 +32,6 @@ from service.core import (
     swaps,
     windows,
 )
-from service.core import derived as reading
 from service.core.evaluate import State, Step
 from service.core.kinds import Earned, Setting
 from service.core.matching import Match
