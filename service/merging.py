@@ -100,22 +100,31 @@ def match_again(
 
 
 def _settle_badges(connection: Connection, here: World, handed: Sequence[UUID]) -> None:
-    """Offers or takes back badges that came with an identifier, where the ledger of the person says otherwise."""
-    rows = driver(connection).execute(
-        "SELECT b.learner, b.rule, b.version, b.key, b.achievement, b.undone IS NOT NULL, b.happened, b.statements, "
-        "b.kind FROM badge_award b LEFT JOIN entry e ON e.learner = b.learner AND e.rule = b.rule "
-        "AND e.key = b.key AND e.unit = 'badge:' || b.achievement WHERE b.id = ANY(%b) "
-        "GROUP BY b.id HAVING (coalesce(sum(e.amount), 0) > 0) <> (b.undone IS NULL)",
-        [list(handed)],
-    )
+    """Offers or takes back badges that came with an identifier, as the ledger of the person says."""
     changes = []
-    for learner, rule, version, key, achievement, grounded, happened, statements, kind in rows:
+    for row in driver(connection).execute(_OTHERWISE, [list(handed)]):
+        learner, rule, key, achievement, kind, grounded, version, happened, statements = row
         counting = here.counting.get(rule)
         if_undone = counting.rule.if_undone if counting else "ask"
-        found = learner, rule, version, key, achievement, grounded, happened, tuple(statements), kind, if_undone
-        changes.append(BadgeChange(*found))
+        says = achievement, grounded, happened, tuple(statements), kind, if_undone
+        changes.append(BadgeChange(learner, rule, version, key, *says))
     if changes:
         badges.settle(connection, changes)
+
+
+_OTHERWISE = """
+    SELECT b.learner, b.rule, b.key, b.achievement, b.kind, booked.happened IS NOT NULL,
+           coalesce(booked.version, b.version), coalesce(booked.happened, b.happened),
+           coalesce(booked.statements, b.statements)
+    FROM badge_award b LEFT JOIN LATERAL (
+        SELECT DISTINCT ON (happened) version, happened, statements, sum(amount) OVER (PARTITION BY happened) AS amount
+        FROM entry e WHERE e.learner = b.learner AND e.rule = b.rule AND e.key = b.key
+        AND e.unit = 'badge:' || b.achievement ORDER BY happened, e.id DESC
+    ) AS booked ON booked.amount > 0
+    WHERE b.id = ANY(%b) AND ((booked.happened IS NOT NULL) <> (b.undone IS NULL) OR b.undone IS NULL
+        AND (booked.version, booked.happened, booked.statements) <> (b.version, b.happened, b.statements))
+"""
+"""Badges of which the ledger says something else, with what it says of them: the last line of each time that counts."""
 
 
 def learner_of(connection: Connection, who: int | Agent, new: bool = True) -> int | None:

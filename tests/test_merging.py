@@ -9,7 +9,7 @@ from service.merging import Decision, merge, unmerge
 from service.store import people, profiles
 from service.store.engine import driver
 from tests.at_work import AtWork
-from tests.written import agent, identified, said, void
+from tests.written import agent, identified, moment, numbered, said, void
 
 TEN = "{rule: ten, give: {points: 10, badge: keen}, limit: [{awards: 3, per: ever}]}"
 FIRST = "{rule: first, count: {reach: 1}, give: {badge: keen}}"
@@ -106,6 +106,15 @@ def test_a_claimed_badge_comes_along_and_goes_back(here: AtWork) -> None:
     assert held(here, "ann") == [(mine, "claimed")]
     assert held(here, "bob") == theirs
     assert here.differences() == []
+
+
+def test_the_badge_that_speaks_says_when_it_was_earned_by_what_they_did_together(here: AtWork) -> None:
+    here.apply(FIRST)
+    here.take(said(1, "2026-01-02"), said(2, "2026-01-01", who="bob"))
+    one_person(here, "ann", "bob")
+    assert here.execute("SELECT happened, statements FROM badge_award WHERE learner = %b", here.learner("bob")) == [
+        (moment("2026-01-01"), [numbered(2)])
+    ]
 
 
 def test_of_two_claimed_badges_one_speaks_and_neither_is_revoked(here: AtWork) -> None:
