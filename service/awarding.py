@@ -19,11 +19,12 @@ import msgspec
 from sqlalchemy import Connection, Engine, select
 
 from service.core.achievement import Achievement
+from service.core.agents import Agent, identifier
 from service.core.language import load
 from service.core.places import nearest
 from service.core.rule import Rule
 from service.core.rule_document import BY_HAND
-from service.core.statement import VOIDED, Agent, identifier
+from service.core.statement import VOIDED
 from service.store import achievements, badges, intake, publishing
 from service.store.engine import driver
 from service.store.intake import Row

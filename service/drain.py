@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from service.core.people import identifiers
+from service.core.agents import identifiers
 from service.core.statement import Fact
 from service.recount import Changed, Recount, lock
 from service.store import identity, inbox, people, rules

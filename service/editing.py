@@ -111,11 +111,7 @@ def _seen(connection: Driver, name: str, seen: str | None) -> Written | None:
 def _read(connection: Driver, name: str, text: str) -> Rule:
     """The rule that this text is, beside all that is in force."""
     documents, problems = rulebook.amended(rules.stored(connection), text)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if not errors and rulebook.named(text) != [("rule", name)]:
-        errors = [_another(f"rule: {name}")]
-    if errors:
-        raise Mistaken(errors)
+    _refuse(problems, rulebook.named(text) == [("rule", name)], f"rule: {name}")
     return next(rule for rule in documents.rules if rule.name == name)
 
 
@@ -149,7 +145,12 @@ KEPT = ("achievement", "issuer")
 
 def documents(connection: Driver) -> list[Stored]:
     """The documents of these kinds that are in force, as their authors wrote them."""
-    return [one for one in rules.stored(connection) if one.kind in BESIDE]
+    return [one for one in store.stored(connection) if one.kind in BESIDE]
+
+
+def document(connection: Driver, kind: str, name: str) -> Stored | None:
+    """The one of this kind and name that is in force."""
+    return store.find(connection, kind, name.replace("\0", "")) if kind in BESIDE else None
 
 
 def put_document(
@@ -161,7 +162,7 @@ def put_document(
     that it names are those that its namesake had. Raises Unseen or Mistaken.
     """
     rules.alone(connection)
-    there = _document(connection, kind, name, seen)
+    there = _seen_document(connection, kind, name, seen)
     named = [(beside(rulebook.CANDIDATE, path), content) for path, content in there.files] if there else []
     found, problems = rulebook.amended(rules.stored(connection), text, beside_it=named)
     _refuse(problems, rulebook.named(text) == [(kind, name)], f"{kind}: {name}")
@@ -171,15 +172,15 @@ def put_document(
 def remove_document(connection: Driver, kind: str, name: str, seen: str | None, since: Since, by: str) -> None:
     """Takes a document away that nothing else needs. Raises Unseen or Mistaken."""
     rules.alone(connection)
-    _document(connection, kind, name, seen)
+    _seen_document(connection, kind, name, seen)
     found, problems = rulebook.amended(rules.stored(connection), without=[(kind, name)])
     _refuse(problems, kind not in KEPT, "another, for badges may name it")
     store.remove(connection, kind, name, by)
     _apply(connection, found, {}, since, by)
 
 
-def _document(connection: Driver, kind: str, name: str, seen: str | None) -> Stored | None:
-    there = next((one for one in documents(connection) if (one.kind, one.name) == (kind, name)), None)
+def _seen_document(connection: Driver, kind: str, name: str, seen: str | None) -> Stored | None:
+    there = document(connection, kind, name)
     etag = etag_of(there.text) if there else None
     if etag != seen:
         raise Unseen(etag)

@@ -16,9 +16,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from service.core import traces
+from service.core.agents import Agent, identifiers
 from service.core.erased import erased, key_of
-from service.core.people import cast, identifiers
-from service.core.statement import Agent, decoded
+from service.core.people import cast
+from service.core.statement import decoded
 from service.merging import match_again, who_fulfils
 from service.recount import Changed, Recount
 from service.store import credentials, grants, history, identity, outbox, people, scores, statements, writeback

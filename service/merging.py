@@ -13,7 +13,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from service.core.statement import Agent, Fact, identifier
+from service.core.agents import Agent, identifier
+from service.core.statement import Fact
 from service.recount import Changed, Recount
 from service.store import badges, history, identity, matches, people
 from service.store.badges import BadgeChange

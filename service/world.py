@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from service.core import evaluate, versions, windows
+from service.core.agents import Agent, identifier
 from service.core.index import Index
 from service.core.kinds import Setting
 from service.core.matching import Match, Roles, matcher
 from service.core.people import cast
 from service.core.rule import First, Rule, Swapped
-from service.core.statement import Agent, Fact, identifier
+from service.core.statement import Fact
 from service.core.strata import Strata, reads_awards
 from service.core.versions import Judged
 from service.store import rules

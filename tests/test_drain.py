@@ -15,7 +15,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, Engine, event
 
 from service import mending, world
-from service.core.statement import Agent
+from service.core.agents import Agent
 from service.drain import Drain
 from service.patience import patiently
 from service.store import identity, profiles

@@ -24,14 +24,9 @@ LATER = datetime.now(UTC) + 2 * SETTLE
 
 
 @pytest.fixture
-def ana(engine: Engine) -> int:
-    return stored.prepare(engine)
-
-
-@pytest.fixture
-def award(engine: Engine, ana: int) -> UUID:
+def award(engine: Engine, award: UUID) -> UUID:
+    """The badge, taken."""
     with engine.begin() as connection:
-        award = stored.offer(connection, ana)
         stored.claim(connection, award)
     return award
 

@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from service import shipped
+from service.core.agents import identifier, members
 from service.core.evaluate import Outcome, evaluate
 from service.core.language import load, read_directory
-from service.core.statement import Fact, identifier, members, read
+from service.core.statement import Fact, read
 from service.samples import company, story
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import yaml
 
+from service.core.agents import Agent, identifier
 from service.core.evaluate import FOREVER, Outcome, evaluate
 from service.core.language import Documents, load
 from service.core.rule import Rule
-from service.core.statement import Agent, Fact, identifier, read
+from service.core.statement import Fact, read
 
 Json = dict[str, Any]
 

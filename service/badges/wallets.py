@@ -158,7 +158,7 @@ def nonce(secret: str) -> str:
 def _is_fresh(secret: str, given: str) -> bool:
     try:
         _nonces(secret).loads(given, max_age=int(NONCE_LIFE.total_seconds()))
-    except BadData:
+    except (BadData, UnicodeEncodeError):  # JSON may hold halves of characters, which nothing of ours does
         return False
     return True
 

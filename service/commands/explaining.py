@@ -11,7 +11,7 @@ import click
 import msgspec
 from sqlalchemy import Connection
 
-from service.core.statement import Agent, identifier
+from service.core.agents import Agent, identifier
 from service.errors import Refusal
 from service.explain import Explanation, NearMisses, Refused, Seen, near_misses
 from service.explain import explain as explained

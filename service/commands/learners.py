@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 
 from service import jobs
 from service.commands.tokens import as_json, show
+from service.core.agents import Agent
 from service.core.people import named
-from service.core.statement import Agent
 from service.erasure import erase as erase_learner
 from service.errors import Refusal
 from service.merging import Decision, learner_of

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from service.core import paths, scalars
+from service.core.agents import Account, Agent, identifier
 from service.core.forms import Form, Key, Reading, Schema, Table, either, expected, list_of, mapping, object_schema
 from service.core.paths import Path
 from service.core.places import Items, Node, Pairs, Scalar, shown
 from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present, Same, Swapped
 from service.core.scalars import DURATION, TRUTH, text
-from service.core.statement import Account, Agent, identifier
 from service.core.template_form import TEMPLATE, check_clashes
 from service.core.templates import Template
 from service.core.vocabulary import Section, is_iri

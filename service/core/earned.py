@@ -13,9 +13,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 
-from service.core.people import identifiers
+from service.core.agents import Agent, by_each, identifier
 from service.core.rule import Text
-from service.core.statement import VOIDED, Agent, identifier
+from service.core.statement import VOIDED
 
 EARNED = "http://id.tincanapi.com/verb/earned"
 PROFILE = "http://specification.openbadges.org/xapi"
@@ -84,15 +84,7 @@ def voiding(statement: UUID, public_url: str) -> Json:
 
 def one_of(agent: Agent, keys: frozenset[str]) -> Agent | None:
     """The agent by that identifier of its own which is among these keys, with its name; None if none is."""
-    if not any(key in keys for key in identifiers(agent)):
-        return None
-    alone = (
-        Agent(mbox=agent.mbox, name=agent.name),
-        Agent(mbox_sha1sum=agent.mbox_sha1sum, name=agent.name),
-        Agent(openid=agent.openid, name=agent.name),
-        Agent(account=agent.account, name=agent.name),
-    )
-    return next(one for one in alone if identifier(one) in keys)
+    return next((one for one in by_each(agent) if identifier(one) in keys), None)
 
 
 def _actor(agent: Agent) -> Json:

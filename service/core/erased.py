@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from service.core.people import identifiers
-from service.core.statement import Account, Agent, identifier
+from service.core.agents import Account, Agent, identifier, identifiers
 
 NOBODY = "https://plaudit.invalid/erased"
 """The home page of accounts that stand for learners who were erased."""

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from service.core.statement import Account, Agent, Statement, identifier, members
+from service.core.agents import Account, Agent, identifier, members
+from service.core.statement import Statement
 
 
 def persons(merges: Iterable[tuple[int, int]]) -> dict[int, int]:
@@ -31,20 +32,6 @@ def persons(merges: Iterable[tuple[int, int]]) -> dict[int, int]:
         if lower != upper:
             above[lower] = upper
     return {learner: top(learner) for learner in above}
-
-
-def identifiers(agent: Agent) -> tuple[str, ...]:
-    """The keys of all identifiers that an agent carries; the first is the one that it goes by."""
-    if (agent.mbox is not None) + (agent.mbox_sha1sum is not None) + bool(agent.openid) + bool(agent.account) < 2:
-        key = identifier(agent)
-        return () if key is None else (key,)
-    alone = (
-        Agent(mbox=agent.mbox),
-        Agent(mbox_sha1sum=agent.mbox_sha1sum),
-        Agent(openid=agent.openid),
-        Agent(account=agent.account),
-    )
-    return tuple(dict.fromkeys(key for one in alone if (key := identifier(one)) is not None))
 
 
 def cast(statement: Statement) -> Iterable[Agent]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from service.core import durations, paths, templates
 from service.core import rule as rules
+from service.core.agents import keys
 from service.core.rule import Condition, Role
-from service.core.statement import Activity, Fact, Score, Statement, keys
+from service.core.statement import Activity, Fact, Score, Statement
 
 Predicate = Callable[[Fact], bool]
 

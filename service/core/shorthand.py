@@ -17,11 +17,12 @@ import msgspec
 from msgspec import Struct
 
 from service.core import forms, scalars
+from service.core.agents import Account, Agent, identifier
 from service.core.conditions import CAPTURES, RAW, SCALED
 from service.core.forms import Form, Key, Reading, Table, expected, fields, list_of, mapping
 from service.core.places import Broken, Items, Node, Pairs, Scalar, shown
 from service.core.scalars import TIME_ZONE, TRUTH
-from service.core.statement import VOIDED, Account, Agent, Fact, Unusable, identifier, read
+from service.core.statement import VOIDED, Fact, Unusable, read
 from service.core.vocabulary import is_iri
 
 MOST_STATEMENTS = 10_000

@@ -8,10 +8,8 @@ Sections are those of the xAPI specification 1.0.3, part 2 (Data).
 
 from __future__ import annotations
 
-import hashlib
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -20,13 +18,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from service.core.agents import Account, Agent, identifier
 from service.core.fingerprint import fingerprint
 
 VOIDED = "http://adlnet.gov/expapi/verbs/voided"
 PERSONS = ("Agent", "Group")
 """The objectTypes of whoever can act."""
-LONGEST_KEY = 600
-"""Characters of an identifier key; of four bytes each they still fit into an index of the database."""
 DEEPEST = 100
 """Levels of arrays and objects in a statement: whoever reads it again, wherever that is, has room for as many."""
 
@@ -42,23 +39,6 @@ class Unusable(Exception):
         super().__init__(f"{path}: {message}")
         self.path = path
         self.message = message
-
-
-class Account(Struct, frozen=True, rename="camel"):
-    home_page: str | None = None
-    name: str | None = None
-
-
-class Agent(Struct, frozen=True, rename={"object_type": "objectType"}):
-    """An Agent, or a Group with its members (Data 2.4.2)."""
-
-    object_type: str | None = None
-    name: str | None = None
-    mbox: str | None = None
-    mbox_sha1sum: str | None = None
-    openid: str | None = None
-    account: Account | None = None
-    member: tuple[Agent, ...] | None = None
 
 
 class Verb(Struct, frozen=True):
@@ -348,55 +328,3 @@ def moment(text: str | None) -> datetime | None:
         return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def identifier(agent: Agent) -> str | None:
-    """The key that tells this agent from others (Data 2.4.2.3): `sha1:…`, `openid:…`, `account:<homePage> <name>`.
-
-    An mbox and its mbox_sha1sum have the same key. The domain of an address is compared in lower case.
-    """
-    if agent.mbox is not None:
-        return _mailbox_key(agent.mbox)
-    if agent.mbox_sha1sum is not None:
-        return "sha1:" + agent.mbox_sha1sum.lower()
-    if agent.openid:
-        return _short(f"openid:{agent.openid}")
-    if agent.account is not None and agent.account.home_page and agent.account.name:
-        return _short(f"account:{agent.account.home_page} {agent.account.name}")
-    return None
-
-
-@lru_cache(maxsize=65_536)
-def _mailbox_key(mbox: str) -> str:
-    return "sha1:" + hashlib.sha1(mailbox(mbox).encode(), usedforsecurity=False).hexdigest()
-
-
-def mailbox(mbox: str) -> str:
-    """`mailto:` and the address, the domain in lower case: the text whose SHA-1 identifies the learner."""
-    local, _, domain = mbox[7:].rpartition("@")
-    return f"mailto:{local}@{domain.lower()}"
-
-
-def _short(key: str) -> str:
-    if len(key) <= LONGEST_KEY:
-        return key
-    return "long:" + hashlib.sha256(key.encode()).hexdigest()
-
-
-def keys(agent: Agent | None) -> tuple[str, ...]:
-    """The identifier keys of the people that an actor, instructor or team stands for."""
-    if agent is None:
-        return ()
-    if agent.object_type == "Group" or agent.member is not None:
-        return tuple(key for member in agent.member or () for key in keys(member))
-    key = identifier(agent)
-    return () if key is None else (key,)
-
-
-def members(agent: Agent | None) -> tuple[Agent, ...]:
-    """The people an actor, instructor or team stands for: an Agent is itself, a Group its members with identifiers."""
-    if agent is None:
-        return ()
-    if agent.object_type == "Group" or agent.member is not None:
-        return tuple(one for member in agent.member or () for one in members(member))
-    return (agent,) if identifier(agent) is not None else ()

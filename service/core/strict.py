@@ -78,7 +78,7 @@ def _decoded(path: str, content: bytes) -> tuple[str, Problem | None]:
     return text, None
 
 
-class _Stop(Exception):  # noqa: N818: it ends the reading of one file and never leaves this module
+class _Stop(Exception):
     def __init__(self, place: Place, message: str) -> None:
         self.place, self.message = place, message
 

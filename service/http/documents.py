@@ -118,7 +118,7 @@ def delete(said: Mapping[str, str], kind: str, name: str) -> Response:
 
 
 def _there(connection: Driver, kind: str, name: str) -> Stored:
-    found = next((one for one in editing.documents(connection) if (one.kind, one.name) == (kind, name)), None)
+    found = editing.document(connection, kind, name)
     if found is None:
         raise Problem(404, f"There is no {kind} {name!r}.")
     return found

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 
 from service import boards, jobs, needing
-from service.core.statement import Agent, identifier
+from service.core.agents import Agent, identifier
 from service.core.windows import zone
 from service.http.auth import permit, requires
 from service.http.problems import Problem, log

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, LiteralString, Protocol
 
 import msgspec
 
 from service.core.achievement import Achievement
 from service.core.issuer_document import Issuer
 from service.core.rule import Board, Levels, Rule
+from service.core.rulebook import Stored
 from service.store import achievements, audit, issuers
 from service.store.audit import By
 from service.store.engine import Driver
@@ -37,6 +38,26 @@ class Documents(Protocol):
     def files(self) -> Mapping[Name, tuple[tuple[str, bytes], ...]]: ...
     @property
     def images(self) -> Mapping[Name, tuple[bytes, str]]: ...
+
+
+def stored(connection: Driver) -> list[Stored]:
+    """All of them that are in force."""
+    return [_stored(row) for row in connection.execute(_STORED + "ORDER BY kind, name", binary=True)]
+
+
+def find(connection: Driver, kind: str, name: str) -> Stored | None:
+    """The one of this kind and name."""
+    row = connection.execute(_STORED + "WHERE kind = %b AND name = %b", [kind, name], binary=True).fetchone()
+    return row and _stored(row)
+
+
+_STORED: LiteralString = "SELECT kind, name, text, files FROM document "
+_decode_files = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...]).decode
+
+
+def _stored(row: tuple[Any, ...]) -> Stored:
+    kind, name, text, files = row
+    return Stored(kind, name, text, _decode_files(files) if files else ())
 
 
 def put_documents(connection: Driver, documents: Documents, by: By, api: Collection[Name]) -> Iterable[str]:

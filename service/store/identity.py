@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from service.core.agents import Agent, identifier
 from service.core.people import cast
-from service.core.statement import Agent, decoded, identifier
+from service.core.statement import decoded
 from service.store import readdressed
 from service.store.engine import Driver
 from service.store.share import EVERYBODY, Share

@@ -21,6 +21,7 @@ from psycopg import sql
 from service.core.rule import Board, Rule
 from service.core.rulebook import Stored
 from service.core.versions import Life, lives
+from service.store import documents
 from service.store.engine import Driver
 from service.store.scoring import Counted
 
@@ -86,7 +87,6 @@ def in_force(connection: Driver) -> Ruleset:
 
 
 decode = msgspec.json.Decoder(Rule).decode
-decode_files = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...]).decode
 
 
 def newest(connection: Driver, numbers: Sequence[int] | None = None) -> Iterable[Version]:
@@ -202,14 +202,13 @@ def generation(connection: Driver) -> int:
 
 
 def stored(connection: Driver) -> list[Stored]:
-    """The documents in force as their authors wrote them, for `service.core.rulebook`."""
+    """The rules and documents in force as their authors wrote them, for `service.core.rulebook`."""
     found = connection.execute(
-        "SELECT 'rule', rule.name, v.text, NULL FROM rule JOIN LATERAL (SELECT text FROM rule_version "
-        "WHERE rule = rule.id ORDER BY version DESC LIMIT 1) v ON v.text <> '' UNION ALL "
-        "SELECT kind, name, text, files FROM document ORDER BY 1, 2",
+        "SELECT rule.name, v.text FROM rule JOIN LATERAL (SELECT text FROM rule_version "
+        "WHERE rule = rule.id ORDER BY version DESC LIMIT 1) v ON v.text <> '' ORDER BY 1",
         binary=True,
     )
-    return [Stored(kind, name, text, decode_files(files) if files else ()) for kind, name, text, files in found]
+    return [*(Stored("rule", name, text) for name, text in found), *documents.stored(connection)]
 
 
 # --- counting history again -----------------------------------------------------------------------------------------

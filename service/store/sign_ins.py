@@ -16,7 +16,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from service.core.statement import Agent, identifier
+from service.core.agents import Agent, identifier
 from service.store import profiles
 from service.store.tables import sign_in
 from service.store.tokens import digest

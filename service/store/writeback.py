@@ -15,10 +15,11 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, func, select, text, update
 
+from service.core.agents import Agent
 from service.core.earned import Earned, number, one_of, voider
 from service.core.people import cast
 from service.core.rule import Text
-from service.core.statement import Agent, decoded
+from service.core.statement import decoded
 from service.store import achievements
 from service.store.engine import Driver
 from service.store.tables import lrs, source

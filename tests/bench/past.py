@@ -16,7 +16,7 @@ from typing import LiteralString, NamedTuple
 import psutil
 from sqlalchemy import Engine
 
-from service.core.statement import Agent, identifier
+from service.core.agents import Agent, identifier
 from service.replay import catch_up
 from service.store import identity
 from service.store.engine import Driver, driver

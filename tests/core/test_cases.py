@@ -5,11 +5,12 @@ from uuid import UUID
 
 import pytest
 
+from service.core.agents import identifier, members
 from service.core.cases import Case
 from service.core.language import load
 from service.core.predicates import tags, wholes
 from service.core.shorthand import Person
-from service.core.statement import VOIDED, Fact, identifier, members
+from service.core.statement import VOIDED, Fact
 
 BEFORE = """\
 vocabulary: core

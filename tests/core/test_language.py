@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from service.core.achievement import Achievement
+from service.core.agents import Agent, identifier
 from service.core.language import Documents, load, read_directory
 from service.core.rule import (
     Among,
@@ -26,7 +27,6 @@ from service.core.rule import (
     Same,
     Streak,
 )
-from service.core.statement import Agent, identifier
 
 VOCABULARY = """\
 vocabulary: core

@@ -12,19 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.core.statement import (
-    DEEPEST,
-    LONGEST_KEY,
-    VOIDED,
-    Account,
-    Agent,
-    Fact,
-    Unusable,
-    identifier,
-    members,
-    read,
-    read_again,
-)
+from service.core.agents import LONGEST_KEY, Account, Agent, identifier, members
+from service.core.statement import DEEPEST, VOIDED, Fact, Unusable, read, read_again
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OWN = "12345678-1234-4234-8234-123456789012"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.core import traces
+from service.core.agents import Agent, identifier
 from service.core.matching import Matcher
-from service.core.statement import Agent, identifier
 from tests.written import SHARED, WORDS, agent, fact, rule, said
 
 

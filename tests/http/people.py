@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Engine, insert
 
+from service.core.agents import Agent, identifier
 from service.core.rule import Board, Each, Grant, Rule
-from service.core.statement import Agent, identifier
 from service.store import tables
 from service.store.tokens import add_token
 

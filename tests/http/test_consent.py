@@ -17,7 +17,7 @@ from sqlalchemy import Engine, func, insert, select, update
 
 from service import erasure, signing_in
 from service.boards import PREFIX
-from service.core.statement import Agent, identifier
+from service.core.agents import Agent, identifier
 from service.http import clients, consent
 from service.settings import Settings
 from service.store import exporting, tables

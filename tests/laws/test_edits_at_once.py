@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import psycopg
 import pytest
@@ -138,7 +139,7 @@ class Work:
 
     def edit(self, edits: list[Edit]) -> None:
         for one in edits:
-            insisting(lambda one=one: publish(self.engine, one.scene, one.since))  # type: ignore[misc]
+            insisting(partial(publish, self.engine, one.scene, one.since))
             time.sleep(0.02)
         self.over.release()
 

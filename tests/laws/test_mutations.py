@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from service.core import (
+    agents,
     attempts,
     durations,
     evaluate,
@@ -68,15 +69,15 @@ def check(scene: Scene) -> None:
 def a_hashed_address_is_somebody_else(patch: Patch) -> None:
     def keys(agent: Any) -> tuple[str, ...]:
         return tuple(
-            f"hash:{one.mbox_sha1sum}" if one.mbox_sha1sum else str(statement.identifier(one))
-            for one in statement.members(agent)
+            f"hash:{one.mbox_sha1sum}" if one.mbox_sha1sum else str(agents.identifier(one))
+            for one in agents.members(agent)
         )
 
     patch.setattr(predicates, "keys", keys)
 
 
 def only_the_first_of_a_group_receives(patch: Patch) -> None:
-    patch.setattr(predicates, "keys", lambda agent: statement.keys(agent)[:1])
+    patch.setattr(predicates, "keys", lambda agent: agents.keys(agent)[:1])
 
 
 def event_time_may_be_after_it_was_stored(patch: Patch) -> None:
