@@ -48,7 +48,7 @@ def award(engine: Engine, award: UUID) -> UUID:
 
 
 @pytest.fixture
-def public_url() -> str:
+def public_url(ana: int) -> str:
     return HERE
 
 
