@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.core import rulebook
+from service.core.evaluate import DAWN
 from service.core.language import Documents
-from service.core.places import Problem, beside
+from service.core.places import Problem, shown
 from service.core.rule import Rule
 from service.core.rulebook import Stored
 from service.store import documents as store
@@ -22,6 +23,9 @@ from service.store import publishing, rules
 from service.store.engine import Driver
 from service.store.publishing import Since
 from service.store.rules import Version
+
+Files = Sequence[tuple[str, bytes]]
+"""(path, content) of files that a document names, by the paths that it says."""
 
 
 class Written(NamedTuple):
@@ -36,9 +40,12 @@ class Written(NamedTuple):
         return f"{self.version.version}-{etag_of(self.text)}"
 
 
-def etag_of(text: str) -> str:
-    """What tells a text from every other."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def etag_of(text: str, files: Files = ()) -> str:
+    """What tells a text, with the files that it names, from every other."""
+    digest = hashlib.sha256(text.encode())
+    for path, content in sorted(files):
+        digest.update(b"\0" + path.encode() + b"\0" + hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]
 
 
 class Unseen(Exception):
@@ -67,23 +74,30 @@ def written(connection: Driver, name: str) -> Written | None:
 def put(connection: Driver, name: str, text: str, seen: str | None, since: Since, by: str) -> Written:
     """Publishes this text as a new version, or only writes it down where it means what the last one meant.
 
-    seen: the ETag of the text that is to be replaced; None: there is to be none. Raises Unseen or Mistaken.
+    To mean the same since an earlier moment is to mean something else. seen: the ETag of the text that is to be
+    replaced; None: there is to be none. Raises Unseen or Mistaken.
     """
-    now = rules.alone(connection)
+    moment = publishing.moment(since, rules.alone(connection))
     before = _seen(connection, name, seen)
     rule = _read(connection, name, text)
-    if before is not None and before.text and before.version.rule == rule:
+    same = before is not None and before.text and before.version.rule == rule
+    if before is not None and same and (moment or DAWN) >= (before.version.since or DAWN):
         publishing.rewrite(connection, before.version, text, by)
     else:
-        _publish(connection, rule, text, publishing.moment(since, now), by, "published")
+        _publish(connection, rule, text, moment, by, "published")
     return _now(connection, name)
 
 
 def retire(connection: Driver, name: str, seen: str | None, since: Since, by: str) -> None:
-    """Takes a rule away. What it gave for what happened before `since` it keeps. Raises Unseen."""
+    """Takes a rule away that no cap or board names. What it gave for what happened before `since` it keeps.
+
+    Raises Unseen or Mistaken.
+    """
     now = rules.alone(connection)
     before = _seen(connection, name, seen)
     assert before is not None
+    _, problems = rulebook.amended(rules.stored(connection), without=[("rule", name)])
+    _refuse(problems)
     ended = publishing.retired(before.version.rule)
     publishing.publish(connection, ended, "", publishing.moment(since, now), by, did="retired")
     publishing.finish(connection, changed=True)
@@ -154,18 +168,20 @@ def document(connection: Driver, kind: str, name: str) -> Stored | None:
 
 
 def put_document(
-    connection: Driver, kind: str, name: str, text: str, seen: str | None, since: Since, by: str
+    connection: Driver, kind: str, name: str, text: str, seen: str | None, since: Since, by: str, files: Files = ()
 ) -> list[str]:
     """Puts this text in force in the place of its namesake; answers what changed, a line each.
 
-    Rules that mean something else by it, as with another vocabulary, are published anew, and count from `since`. Files
-    that it names are those that its namesake had. Raises Unseen or Mistaken.
+    Rules that mean something else by it, as with another vocabulary, are published anew, and count from `since`.
+    files: those that it names and that its namesake did not have, or had otherwise. Raises Unseen or Mistaken.
     """
     rules.alone(connection)
     there = _seen_document(connection, kind, name, seen)
-    named = [(beside(rulebook.CANDIDATE, path), content) for path, content in there.files] if there else []
-    found, problems = rulebook.amended(rules.stored(connection), text, beside_it=named)
+    beside_it = {**rulebook.beside_it(there.files if there else ()), **rulebook.beside_it(files)}
+    found, problems = rulebook.amended(rules.stored(connection), text, beside_it=[*beside_it.items()])
     _refuse(problems, rulebook.named(text) == [(kind, name)], f"{kind}: {name}")
+    named = rulebook.beside_it(found.files.get((kind, name), ()))
+    _refuse([_unnamed(path) for path in rulebook.beside_it(files) if path not in named])
     return _apply(connection, found, {(kind, name): text}, since, by)
 
 
@@ -181,18 +197,22 @@ def remove_document(connection: Driver, kind: str, name: str, seen: str | None, 
 
 def _seen_document(connection: Driver, kind: str, name: str, seen: str | None) -> Stored | None:
     there = document(connection, kind, name)
-    etag = etag_of(there.text) if there else None
+    etag = etag_of(there.text, there.files) if there else None
     if etag != seen:
         raise Unseen(etag)
     return there
 
 
-def _refuse(problems: Sequence[Problem], is_the_one: bool, start: str) -> None:
+def _refuse(problems: Sequence[Problem], is_the_one: bool = True, start: str = "") -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if not errors and not is_the_one:
         errors = [_another(start)]
     if errors:
         raise Mistaken(errors)
+
+
+def _unnamed(path: str) -> Problem:
+    return Problem(rulebook.CANDIDATE, 1, 1, f'The document names no file "{shown(path)}": name it, or leave it out.')
 
 
 def _another(start: str) -> Problem:

@@ -177,6 +177,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_document")),
     )
     op.create_table(
+        "document_removed",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_document_removed")),
+        comment="documents that were taken away through the API: the rules directory does not bring them back",
+    )
+    op.create_table(
         "entry",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("learner", sa.BigInteger(), nullable=False),
@@ -1076,6 +1083,7 @@ def downgrade() -> None:
     op.drop_index("ix_entry_rule_learner", table_name="entry")
     op.drop_index("ix_entry_badge", table_name="entry", postgresql_where=sa.text("unit LIKE 'badge:%'"))
     op.drop_table("entry")
+    op.drop_table("document_removed")
     op.drop_table("document")
     op.drop_table("conflict")
     op.drop_table("quarantine")

@@ -20,11 +20,12 @@ from service.commands.rules import Folder
 from service.core import rulebook
 from service.core.language import Documents
 from service.core.rule_document import BY_HAND
+from service.core.rulebook import Stored
 from service.errors import Refusal
 from service.replay import catch_up, try_again
 from service.replay import replay as recounting
 from service.settings import Settings, settings
-from service.store import publishing, rules
+from service.store import documents, publishing, rules
 from service.store.engine import driver, engine
 from service.store.publishing import Merged, Since
 from service.stores import running
@@ -46,9 +47,7 @@ def apply(folder: Folder, yes: bool, as_json: bool, since: Since = "beginning", 
         merged = _merged(database, folder.documents, overwrite)
         for problem in merged.problems:
             click.echo(problem, err=True)
-        for kind, name in merged.conflicts:
-            outcome = "is overwritten" if overwrite else "stays; export it, or apply with --overwrite"
-            _say(as_json, f"{kind} {name}: was edited through the API, and {outcome}")
+        _say(as_json, *_conflicts(merged, overwrite))
         if any(problem.severity == "error" for problem in merged.problems):
             click.echo("The rules were not applied; those that were in force stay.", err=True)
             _json(as_json, folder, applied=False)
@@ -85,6 +84,14 @@ def _connected(here: Settings) -> Iterator[tuple[Engine, Redis]]:
 def _merged(database: Engine, documents: Documents, overwrite: bool) -> Merged:
     with database.begin() as connection:
         return publishing.merged(driver(connection), documents, overwrite)
+
+
+def _conflicts(merged: Merged, overwrite: bool) -> Iterator[str]:
+    for (kind, name), away in merged.conflicts.items():
+        did = "taken away" if away else "edited"
+        stays = "stays away; apply with --overwrite" if away else "stays; export it, or apply with --overwrite"
+        goes = "comes back" if away else "is overwritten"
+        yield f"{kind} {name}: was {did} through the API, and {goes if overwrite else stays}"
 
 
 def _changes(database: Engine, merged: Merged, zone: ZoneInfo | None, since: Since, keep: bool) -> list[str]:
@@ -156,11 +163,13 @@ def _json(as_json: bool, folder: Folder, **told: object) -> None:
 def export(directory: Path) -> list[Path]:
     """Writes every document in force into a folder, a file each as its author wrote it; answers the files.
 
-    What gives what is awarded by hand is left out: decisions bring it along.
+    What gives what is awarded by hand is left out, for decisions bring it along; so are achievements that are left for
+    their holders when who awarded them is no more.
     """
     with running(settings()) as here, _connected(here) as (database, _), database.begin() as connection:
-        stored = rules.stored(driver(connection))
-    files = list(rulebook.files(one for one in stored if not one.name.startswith(BY_HAND)))
+        stored, left = rules.stored(driver(connection)), documents.left(driver(connection))
+    wanted = (one for one in stored if (one.kind, one.name) not in left and not _by_hand(one))
+    files = list(rulebook.files(wanted))
     paths = [directory / path for path, _ in files]
     if there := [path for path in paths if path.exists()]:
         raise Refusal(f"{there[0]} exists already: name an empty folder.", 2)
@@ -168,6 +177,10 @@ def export(directory: Path) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return paths
+
+
+def _by_hand(one: Stored) -> bool:
+    return one.kind == "rule" and one.name.startswith(BY_HAND)
 
 
 def replay(since: datetime | None, as_json: bool) -> None:

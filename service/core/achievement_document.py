@@ -50,7 +50,8 @@ def image(path: str, content: bytes) -> Image:
 
 
 def _image(reading: Reading, node: Node, name: str) -> str | None:
-    if not isinstance(node, Scalar) or posixpath.splitext(node.text)[1].lower() not in MEDIA_TYPES:
+    ending = posixpath.splitext(node.text)[1].lower() if isinstance(node, Scalar) else ""
+    if not isinstance(node, Scalar) or ending not in MEDIA_TYPES or posixpath.isabs(node.text):
         expected(reading, node, name, FILE)
         return None
     path = beside(node.place.path, node.text)

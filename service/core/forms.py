@@ -40,6 +40,8 @@ class Reading:
     """Source that could not be read: a word or a name that occurs in it may be defined there."""
     decided: Collection[str] = ()
     """Names of rules that give what is decided by hand."""
+    gone: Collection[tuple[str, str]] = ()
+    """(kind, name) of what is no more, and may still be mentioned."""
     unread_profiles: bool = False
     """A profile could not be read: a template that is not known may be defined there."""
     levels: Mapping[str, Any] = field(default_factory=dict)

@@ -96,16 +96,19 @@ def _beginning(path: Path) -> bytes:
         return file.read(LARGEST_READ)
 
 
-def load(files: Iterable[tuple[str, bytes]], decided: Collection[str] = ()) -> tuple[Documents, list[Problem]]:
+def load(
+    files: Iterable[tuple[str, bytes]], decided: Collection[str] = (), gone: Collection[tuple[str, str]] = ()
+) -> tuple[Documents, list[Problem]]:
     """The documents in these files, and everything that is wrong with them, in the order of files and lines.
 
     files: (path, content) of YAML files, and of the images and profiles that these name by paths from where they are.
     decided: names of the rules among them that give what is decided by hand; no other can have such a name.
+    gone: (kind, name) of documents that are no more; to mention one is no error.
     What has an error is left out of the documents; whoever applies them refuses all of them if any problem is an error.
     """
     content = dict(files)
     beside_them = {path: file for path, file in content.items() if not _is_yaml(path)}
-    reading = Reading(files=beside_them, decided=decided)
+    reading = Reading(files=beside_them, decided=decided, gone=gone)
     written = [one for path, file in content.items() if _is_yaml(path) for one in _recognised(reading, path, file)]
     _check_names(reading, written)
     vocabularies = [
@@ -213,7 +216,11 @@ def _check_mentions(reading: Reading) -> None:
     for mention in dict.fromkeys(reading.mentions):
         if mention.kind == "micro_credential" and ("achievement", mention.name) not in reading.defined:
             continue  # that there is no such achievement is said already
-        if (mention.kind, mention.name) not in reading.defined and mention.name not in reading.unread:
+        if (mention.kind, mention.name) in reading.defined or mention.name in reading.unread:
+            continue
+        if (mention.kind, mention.name) in reading.gone:
+            reading.warning(mention.place, f'The {mention.kind} "{shown(mention.name)}" is no more: name another.')
+        else:
             near = reading.nearest(mention.name, known[mention.kind])
             message = MISSING[mention.kind].format(name=shown(mention.name)) + near
             note = reading.error if mention.severity == "error" else reading.warning

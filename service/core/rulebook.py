@@ -6,6 +6,7 @@ vocabulary resolves the words of rules, a rule needs the achievement that it giv
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
@@ -19,7 +20,10 @@ CANDIDATE = "document.yaml"
 
 
 class Stored(NamedTuple):
-    """A document in force, as its author wrote it. files: path and content of those that it names."""
+    """A document in force, as its author wrote it. files: path and content of those that it names.
+
+    Without text it is no more, and what is in force may still name it.
+    """
 
     kind: str
     name: str
@@ -28,7 +32,11 @@ class Stored(NamedTuple):
 
     @property
     def path(self) -> str:
-        return f"{self.kind}/{self.name}.yaml"
+        """Where it stands in a folder: with files in one of its own, which no path that it names leads out of."""
+        if not self.files:
+            return f"{self.kind}/{self.name}.yaml"
+        up = max(posixpath.normpath(path).split("/").count("..") for path, _ in self.files)
+        return f"{self.kind}/{self.name}/{up * 'in/'}{self.name}.yaml"
 
 
 def named(text: str) -> list[tuple[str, str]]:
@@ -53,14 +61,20 @@ def amended(
     """
     gone = {*named(candidate), *without}
     kept = [one for one in stored if (one.kind, one.name) not in gone]
+    no_more = [(one.kind, one.name) for one in kept if not one.text]
     decided = [one.name for one in kept if one.kind == "rule" and one.name.startswith(BY_HAND)]
-    found, problems = load([(CANDIDATE, candidate.encode()), *beside_it, *files(kept)], decided)
+    found, problems = load([(CANDIDATE, candidate.encode()), *beside_it, *files(kept)], decided, no_more)
     return found, [one for one in problems if one.path == CANDIDATE or one.severity == "error"]
+
+
+def beside_it(files: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    """Files by the paths that a candidate names them by, as `amended` reads them."""
+    return {beside(CANDIDATE, path): content for path, content in files}
 
 
 def files(stored: Iterable[Stored]) -> Iterable[tuple[str, bytes]]:
     """These documents and what they name as files, for `load`."""
-    for one in stored:
+    for one in (one for one in stored if one.text):
         yield one.path, one.text.encode()
         for path, content in one.files:
             yield beside(one.path, path), content

@@ -36,7 +36,7 @@ class Profile(NamedTuple):
 
 
 def _file(node: Scalar) -> str | None:
-    return node.text if node.text.lower().endswith(ENDINGS) else None
+    return node.text if node.text.lower().endswith(ENDINGS) and not posixpath.isabs(node.text) else None
 
 
 _FILE = scalars.scalar("the path of a JSON-LD file, from this file", "profiles/cmi5.jsonld", {"type": "string"}, _file)

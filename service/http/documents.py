@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from flask import Response, jsonify, request
 from marshmallow import Schema, fields
@@ -13,7 +13,7 @@ from service.core.places import listed
 from service.core.rulebook import Stored
 from service.editing import Mistaken, Unseen, etag_of
 from service.http.auth import bearer, requires
-from service.http.editing import BODY, ETAG, LOST, MATCH, TEXT, From, body, mistake, moment, seen_by
+from service.http.editing import ETAG, LOST, MATCH, TEXT, WITH_FILES, From, moment, refuse, seen_by, sent
 from service.http.problems import Problem
 from service.http.resources import Blueprint
 from service.http.services import services
@@ -30,6 +30,9 @@ class DocumentInfo(Schema):
     kind = fields.String(required=True, metadata={"example": "board"})
     name = fields.String(required=True)
     etag = fields.String(required=True, metadata={"description": "for If-Match"})
+    files = fields.List(
+        fields.String(), required=True, metadata={"description": "that it names: pictures, profiles, by their paths"}
+    )
 
 
 class DocumentList(Schema):
@@ -53,7 +56,7 @@ def every() -> dict[str, Any]:
     """The documents beside the rules"""
     with services().engine.begin() as connection:
         found = editing.documents(driver(connection))
-    return {"documents": [{"kind": one.kind, "name": one.name, "etag": etag_of(one.text)} for one in found]}
+    return {"documents": [_info(one) for one in found]}
 
 
 @blueprint.route("/<kind>/<name>")
@@ -64,8 +67,22 @@ def get(kind: str, name: str) -> Response:
     with services().engine.begin() as connection:
         found = _there(driver(connection), kind, name)
     response = Response(found.text.encode(), mimetype="application/yaml")
-    response.set_etag(etag_of(found.text))
+    response.set_etag(_info(found)["etag"])
     response.make_conditional(request)
+    return response
+
+
+@blueprint.route("/<kind>/<name>/files/<path:path>")
+@requires("read")
+@blueprint.doc(responses={"200": {"description": "As it was handed in", "content": {"application/octet-stream": {}}}})
+def get_file(kind: str, name: str, path: str) -> Response:
+    """A file that a document names, by the path that it says"""
+    with services().engine.begin() as connection:
+        files = dict(_there(driver(connection), kind, name).files)
+    if path not in files:
+        raise Problem(404, f"The {kind} {name!r} names no file {path!r}.")
+    response = Response(files[path], mimetype="application/octet-stream")
+    response.headers["Content-Disposition"] = "attachment"
     return response
 
 
@@ -73,27 +90,27 @@ def get(kind: str, name: str) -> Response:
 @requires("admin")
 @blueprint.arguments(From, location="query")
 @blueprint.response(200, DocumentPut, headers=ETAG)
-@blueprint.doc(responses={"201": {"description": "The document is new"}, **LOST}, **BODY, **MATCH)
+@blueprint.doc(responses={"201": {"description": "The document is new"}, **LOST}, **WITH_FILES, **MATCH)
 def put(said: Mapping[str, str], kind: str, name: str) -> Response:
     """Put a document in force; rules that mean something else by it are published anew, and count from `since`
 
-    It may name the files (a picture, a profile) that it named before; new ones come by `plaudit rules apply`, and a
-    picture can be drawn: `image: {shape: shield, icon: book-open}`.
+    Files that it names (a picture, a profile) come with it as parts of a form, each called by its path:
+    `curl -X PUT -F document=@keen.yaml -F images/keen.svg=@keen.svg …`. Those that it named before may be left out.
     """
     if kind not in editing.BESIDE:
         raise Problem(404, f"There is no {kind!r} beside the rules, but {listed(editing.BESIDE, 'and')}.")
-    text, seen = body(), seen_by()
+    (text, files), seen = sent(), seen_by()
     with services().engine.begin() as connection:
         beneath = driver(connection)
         since = moment(beneath, said["since"])
         try:
-            changes = editing.put_document(beneath, kind, name, text, seen, since, bearer().name)
+            changes = editing.put_document(beneath, kind, name, text, seen, since, bearer().name, files)
         except (Unseen, Mistaken) as error:
-            _refuse(kind, name, error)
-    told = {"kind": kind, "name": name, "etag": etag_of(text), "changes": changes}
+            refuse(kind, name, error)
+        told = {**_info(_there(beneath, kind, name)), "changes": changes}
     response = jsonify(DocumentPut().dump(told))
     response.status_code = 200 if seen else 201
-    response.set_etag(etag_of(text))
+    response.set_etag(told["etag"])
     return response
 
 
@@ -104,7 +121,7 @@ def put(said: Mapping[str, str], kind: str, name: str) -> Response:
 def delete(said: Mapping[str, str], kind: str, name: str) -> Response:
     """Take a document away that nothing else needs; never an achievement or an issuer, which badges name
 
-    One that the rules directory has comes back when that is applied.
+    When a rules directory that has it is applied it stays away, unless that is to `--overwrite` what was edited.
     """
     seen = seen_by()
     with services().engine.begin() as connection:
@@ -113,8 +130,13 @@ def delete(said: Mapping[str, str], kind: str, name: str) -> Response:
         try:
             editing.remove_document(beneath, kind, name, seen, moment(beneath, said["since"]), bearer().name)
         except (Unseen, Mistaken) as error:
-            _refuse(kind, name, error)
+            refuse(kind, name, error)
     return Response(status=204)
+
+
+def _info(one: Stored) -> dict[str, Any]:
+    etag, files = etag_of(one.text, one.files), [path for path, _ in one.files]
+    return {"kind": one.kind, "name": one.name, "etag": etag, "files": files}
 
 
 def _there(connection: Driver, kind: str, name: str) -> Stored:
@@ -122,12 +144,3 @@ def _there(connection: Driver, kind: str, name: str) -> Stored:
     if found is None:
         raise Problem(404, f"There is no {kind} {name!r}.")
     return found
-
-
-def _refuse(kind: str, name: str, error: Unseen | Mistaken) -> NoReturn:
-    if isinstance(error, Mistaken):
-        raise Problem(422, str(error), errors=[mistake(one) for one in error.problems]) from None
-    detail = (
-        f"The {kind} {name!r} was changed meanwhile: read it again." if error.etag else f"There is no {kind} {name!r}."
-    )
-    raise Problem(412, detail, headers={"ETag": f'"{error.etag}"'} if error.etag else None) from None

@@ -13,7 +13,7 @@ from service.core import rulebook
 from service.core.reference import schema
 from service.editing import Mistaken, Unseen, Written
 from service.http.auth import bearer, requires
-from service.http.editing import BODY, ETAG, LOST, MATCH, TEXT, From, body, mistake, moment, seen_by
+from service.http.editing import BODY, ETAG, LOST, MATCH, TEXT, WITH_FILES, From, body, moment, refuse, seen_by, sent
 from service.http.problems import Problem
 from service.http.resources import LARGEST, PAGE, Blueprint, in_words
 from service.http.services import services
@@ -188,12 +188,13 @@ def versions(rule: str) -> dict[str, Any]:
 @blueprint.route("/check", methods=["POST"])
 @requires("read")
 @blueprint.response(200, RuleCheck)
-@blueprint.doc(**BODY)
+@blueprint.doc(**WITH_FILES)
 def check() -> dict[str, Any]:
     """Say everything that is wrong with documents, without publishing them"""
-    text = body()
+    text, files = sent()
     with services().engine.begin() as connection:
-        _, problems = rulebook.amended(rules.stored(driver(connection)), text)
+        beside_it = [*rulebook.beside_it(files).items()]
+        _, problems = rulebook.amended(rules.stored(driver(connection)), text, beside_it=beside_it)
     told = [one._asdict() for one in problems]
     return {"fine": not any(one.severity == "error" for one in problems), "problems": told}
 
@@ -211,7 +212,7 @@ def put(said: Mapping[str, str], rule: str) -> Response:
         try:
             found = editing.put(beneath, _name(rule), text, seen, moment(beneath, said["since"]), bearer().name)
         except (Unseen, Mistaken) as error:
-            _refuse(rule, error)
+            refuse("rule", rule, error)
         return _answer(found, 200 if seen else 201)
 
 
@@ -220,15 +221,19 @@ def put(said: Mapping[str, str], rule: str) -> Response:
 @blueprint.arguments(From, location="query")
 @blueprint.doc(responses={"204": {"description": "It gives no more"}, **LOST}, **MATCH)
 def delete(said: Mapping[str, str], rule: str) -> Response:
-    """Retire a rule: it keeps what it gave for what happened before; since=beginning takes all of it back"""
+    """Retire a rule: it keeps what it gave for what happened before; since=beginning takes all of it back
+
+    A rule that a cap or a board names is taken out there first. One of the rules directory stays away when that is
+    applied, unless that is to `--overwrite` what was edited.
+    """
     seen = seen_by()
     with services().engine.begin() as connection:
         beneath = driver(connection)
         _there(beneath, rule)
         try:
             editing.retire(beneath, _name(rule), seen or "", moment(beneath, said["since"]), bearer().name)
-        except Unseen as error:
-            _refuse(rule, error)
+        except (Unseen, Mistaken) as error:
+            refuse("rule", rule, error)
     return Response(status=204)
 
 
@@ -248,7 +253,7 @@ def rollback(said: Mapping[str, Any], rule: str) -> Response:
         except LookupError:
             raise Problem(404, f"The rule {rule!r} has no version {said['version']} with a text.") from None
         except (Unseen, Mistaken) as error:
-            _refuse(rule, error)
+            refuse("rule", rule, error)
         return _answer(found, 200)
 
 
@@ -302,11 +307,3 @@ def _info(version: Version, etag: str) -> dict[str, Any]:
 
 def _published(one: Published) -> dict[str, Any]:
     return {**one._asdict(), "published": one.applied, "counting": one.phase != "done"}
-
-
-def _refuse(rule: str, error: Unseen | Mistaken) -> NoReturn:
-    if isinstance(error, Mistaken):
-        raise Problem(422, str(error), errors=[mistake(one) for one in error.problems]) from None
-    there = error.etag is not None
-    detail = f"The rule {rule!r} was changed meanwhile: read it again." if there else f"There is no rule {rule!r} now."
-    raise Problem(412, detail, headers={"ETag": f'"{error.etag}"'} if there else None) from None

@@ -45,6 +45,15 @@ def stored(connection: Driver) -> list[Stored]:
     return [_stored(row) for row in connection.execute(_STORED + "ORDER BY kind, name", binary=True)]
 
 
+def left(connection: Driver) -> set[Name]:
+    """The achievements that are only left for their holders: who awarded them is no more."""
+    cursor = connection.execute(
+        "SELECT kind, name FROM document WHERE kind = 'achievement' "
+        "AND convert_from(resolved, 'UTF8')::jsonb ->> 'issuer' IN (SELECT slug FROM issuer WHERE removed IS NOT NULL)"
+    )
+    return set(cursor.fetchall())
+
+
 def find(connection: Driver, kind: str, name: str) -> Stored | None:
     """The one of this kind and name."""
     row = connection.execute(_STORED + "WHERE kind = %b AND name = %b", [kind, name], binary=True).fetchone()
@@ -91,6 +100,10 @@ def put_documents(connection: Driver, documents: Documents, by: By, api: Collect
         ).fetchone():
             audit.note(connection, by, "published", kind, name)
             yield f"{kind} {name}"
+    connection.execute(
+        "DELETE FROM document_removed WHERE kind || ' ' || name = ANY(%b)",
+        [[f"{kind} {name}" for kind, name in documents.text]],
+    )
     for achievement in documents.achievements:
         achievements.keep(connection, achievement, documents.images.get(("achievement", achievement.name)))
     for issuer in documents.issuers:
@@ -98,25 +111,20 @@ def put_documents(connection: Driver, documents: Documents, by: By, api: Collect
 
 
 def remove_documents(connection: Driver, documents: Documents, by: By) -> Iterable[str]:
-    """Takes away what is no longer in the directory; an achievement stays, for its holders, with who awards it."""
+    """Takes away what is no longer in the directory; an achievement stays, for its holders."""
     issuers.retire_others(connection, {one.slug for one in documents.issuers})
     gone = connection.execute(
-        "DELETE FROM document old WHERE kind <> 'achievement' AND origin = 'directory' "
-        "AND kind || ' ' || name <> ALL(%b) AND NOT (kind = 'issuer' AND EXISTS (SELECT FROM document "
-        "WHERE kind = 'achievement' AND convert_from(resolved, 'UTF8')::jsonb ->> 'issuer' = old.name)) "
-        "RETURNING kind, name",
+        "DELETE FROM document WHERE kind <> 'achievement' AND origin = 'directory' "
+        "AND kind || ' ' || name <> ALL(%b) RETURNING kind, name",
         [[f"{kind} {name}" for kind, name in documents.text]],
     ).fetchall()
-    connection.execute(  # what stays of an issuer that is no more must not be the default beside another one
-        "UPDATE document SET text = regexp_replace(text, '^default:.*$', '', 'n') "
-        "WHERE kind = 'issuer' AND name IN (SELECT slug FROM issuer WHERE removed IS NOT NULL)"
-    )
     for kind, name in gone:
         audit.note(connection, by, "removed", kind, name)
         yield f"{kind} {name}: removed"
 
 
 def remove(connection: Driver, kind: str, name: str, by: By) -> None:
-    """Takes one document away."""
+    """Takes one document away for good: the rules directory does not bring it back."""
     connection.execute("DELETE FROM document WHERE kind = %b AND name = %b", [kind, name])
+    connection.execute("INSERT INTO document_removed VALUES (%b, %b) ON CONFLICT DO NOTHING", [kind, name])
     audit.note(connection, by, "removed", kind, name)

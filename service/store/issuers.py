@@ -38,6 +38,12 @@ def retire_others(connection: Driver, slugs: Collection[str]) -> None:
     connection.execute("UPDATE issuer SET removed = now() WHERE removed IS NULL AND slug <> ALL(%b)", [sorted(slugs)])
 
 
+def gone(connection: Driver) -> list[str]:
+    """The issuers that are no more, by slug."""
+    cursor = connection.execute("SELECT slug FROM issuer WHERE removed IS NOT NULL ORDER BY 1")
+    return [slug for (slug,) in cursor]
+
+
 def known(connection: Connection) -> list[Kept]:
     """Every issuer there is or was, by slug."""
     rows = connection.execute(select(issuer).order_by(issuer.c.slug))

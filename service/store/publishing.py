@@ -7,8 +7,9 @@ A change is written down and noted in one transaction, alone with the ruleset; c
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ import msgspec
 
 from service.core import evaluate, language, rulebook
 from service.core.matching import matcher
-from service.core.places import Problem, beside
+from service.core.places import Problem
 from service.core.rule import First, Rule
 from service.core.rule_document import BY_HAND
 from service.core.rulebook import Stored
@@ -66,13 +67,13 @@ def apply(
 class Merged(NamedTuple):
     """A directory together with what was edited through the API.
 
-    api: what of it is as it was edited. conflicts: what the directory says otherwise.
+    api: what of it is as it was edited. conflicts: what the directory says otherwise, and whether it was taken away.
     """
 
     documents: language.Documents
     problems: list[Problem]
     api: frozenset[Name] = frozenset()
-    conflicts: tuple[Name, ...] = ()
+    conflicts: Mapping[Name, bool] = MappingProxyType({})
 
 
 def merged(connection: Driver, documents: language.Documents, overwrite: bool = False) -> Merged:
@@ -80,33 +81,29 @@ def merged(connection: Driver, documents: language.Documents, overwrite: bool = 
 
     overwrite: the directory has the last word where both have one.
     """
-    edited = {(one.kind, one.name): one for one in _edited(connection)}
-    conflicts = tuple(
-        name
+    stored = {(one.kind, one.name): one for one in rules.stored(connection)}
+    edited = {name: stored.get(name, Stored(*name, "")) for name in sorted(edited_names(connection))}
+    conflicts = {
+        name: not one.text
         for name, one in edited.items()
         if name in documents.text and documents.text[name].strip() != one.text.strip()
-    )
+    }
     kept = {name: one for name, one in edited.items() if not (overwrite and name in documents.text)}
     if not kept:
         return Merged(documents, [], conflicts=conflicts)
-    own = [Stored(*name, text, documents.files.get(name, ())) for name, text in documents.text.items()]
-    written = [one for one in kept.values() if one.text]
-    files = [(beside(rulebook.CANDIDATE, path), content) for one in written for path, content in one.files]
-    found, problems = rulebook.amended(own, "\n---\n".join(one.text for one in written), kept, files)
+    own = {name: Stored(*name, text, documents.files.get(name, ())) for name, text in documents.text.items()}
+    gone = {name: one for name, one in stored.items() if not one.text}
+    found, problems = rulebook.amended({**gone, **own, **kept}.values())
     text = {**found.text, **{name: one.text for name, one in kept.items() if one.text}}
     return Merged(dataclasses.replace(found, text=text), problems, frozenset(kept), conflicts)
-
-
-def _edited(connection: Driver) -> list[Stored]:
-    """What was edited through the API; without text, what was taken away by it."""
-    stored = {(one.kind, one.name): one for one in rules.stored(connection)}
-    return [stored.get(name, Stored(*name, "")) for name in sorted(edited_names(connection))]
 
 
 def edited_names(connection: Driver) -> set[Name]:
     """The documents that were edited through the API."""
     names = {("rule", name) for name, origin in origin_of_rules(connection).items() if origin == "api"}
-    cursor = connection.execute("SELECT kind, name FROM document WHERE origin = 'api'")
+    cursor = connection.execute(
+        "SELECT kind, name FROM document WHERE origin = 'api' UNION SELECT kind, name FROM document_removed"
+    )
     return names | set(cursor.fetchall())
 
 
@@ -294,18 +291,20 @@ def _taken_away(connection: Driver, version: Version) -> bool:
     return rules.text_of(connection, version) == ""
 
 
-def _put_text(connection: Driver, version: Version, text: str, origin: Origin) -> None:
-    connection.execute(
+def _put_text(connection: Driver, version: Version, text: str, origin: Origin) -> bool:
+    """Writes down a text of the same meaning; answers whether it is another, or from elsewhere."""
+    put = connection.execute(
         "UPDATE rule_version SET text = %b, origin = %b WHERE rule = %b AND version = %b "
         "AND (text, origin) IS DISTINCT FROM (%b, %b)",
         [text, origin, version.number, version.version, text, origin],
     )
+    return put.rowcount > 0
 
 
 def rewrite(connection: Driver, version: Version, text: str, by: By) -> None:
     """Keeps another text of the same meaning: comments, and the order of keys."""
-    _put_text(connection, version, text, "api")
-    audit.note(connection, by, "rewritten", "rule", version.rule.name, version.version)
+    if _put_text(connection, version, text, "api"):
+        audit.note(connection, by, "rewritten", "rule", version.rule.name, version.version)
 
 
 def origin_of_rules(connection: Driver) -> dict[str, str]:

@@ -21,7 +21,7 @@ from psycopg import sql
 from service.core.rule import Board, Rule
 from service.core.rulebook import Stored
 from service.core.versions import Life, lives
-from service.store import documents
+from service.store import documents, issuers
 from service.store.engine import Driver
 from service.store.scoring import Counted
 
@@ -202,13 +202,17 @@ def generation(connection: Driver) -> int:
 
 
 def stored(connection: Driver) -> list[Stored]:
-    """The rules and documents in force as their authors wrote them, for `service.core.rulebook`."""
+    """The rules and documents in force as their authors wrote them, for `service.core.rulebook`.
+
+    With them, without a text, issuers that are no more: an achievement that is left for its holders may name one.
+    """
     found = connection.execute(
         "SELECT rule.name, v.text FROM rule JOIN LATERAL (SELECT text FROM rule_version "
         "WHERE rule = rule.id ORDER BY version DESC LIMIT 1) v ON v.text <> '' ORDER BY 1",
         binary=True,
     )
-    return [*(Stored("rule", name, text) for name, text in found), *documents.stored(connection)]
+    written = [*(Stored("rule", name, text) for name, text in found), *documents.stored(connection)]
+    return written + [Stored("issuer", slug, "") for slug in issuers.gone(connection)]
 
 
 # --- counting history again -----------------------------------------------------------------------------------------

@@ -396,6 +396,15 @@ document = Table(
     PrimaryKeyConstraint("kind", "name"),
 )
 
+document_removed = Table(
+    "document_removed",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "name"),
+    comment="documents that were taken away through the API: the rules directory does not bring them back",
+)
+
 picture = Table(
     "picture",
     metadata,

@@ -231,8 +231,24 @@ def test_a_rule_of_the_api_stays_though_the_folder_has_none_and_one_taken_away_s
         there = editing.written(beneath, "sharing")
         assert there is not None
         editing.retire(beneath, "sharing", there.etag, "now", "somebody")
-    assert "rule sharing: was edited through the API, and stays" in apply().output
-    assert "rule sharing: version 3" in apply("--overwrite").output
+    away = "rule sharing: was taken away through the API, and {}"
+    assert away.format("stays away; apply with --overwrite") in apply().output
+    assert apply("--overwrite").output.startswith(away.format("comes back") + "\nrule sharing: version 3\n")
+
+
+def test_a_document_that_was_taken_away_through_the_api_stays_away(
+    apply: Callable[..., Result], folder: Path, here: AtWork
+) -> None:
+    (folder / "board.yaml").write_text(BOARD)
+    apply()
+    with here.engine.begin() as connection:
+        editing.remove_document(driver(connection), "board", "all", editing.etag_of(BOARD), "now", "somebody")
+    said = "board all: was taken away through the API, and {}\n"
+    for _ in range(2):
+        stays = said.format("stays away; apply with --overwrite")
+        assert apply().output == stays + "These rules are in force already.\n"
+    assert apply("--overwrite").output == said.format("comes back") + "board all\nApplied.\n"
+    assert apply().output == "These rules are in force already.\n"
 
 
 def test_an_edited_rule_that_the_folder_breaks_is_refused(
@@ -265,8 +281,8 @@ def test_what_is_exported_can_be_applied_again_and_changes_nothing(
     assert export().output == f"4 files written to {out}\n"
     written = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert written == {
-        "achievement/keen.yaml": achievement.encode(),
-        "achievement/a.png": b"\x89PNG\r\n\x1a\nkeen",
+        "achievement/keen/keen.yaml": achievement.encode(),
+        "achievement/keen/a.png": b"\x89PNG\r\n\x1a\nkeen",
         "board/all.yaml": BOARD.encode(),
         "rule/sharing.yaml": b"# Mine.\n" + RULE.replace("points: 10", "badge: keen").encode(),
     }

@@ -61,7 +61,23 @@ def test_what_is_awarded_by_hand_has_names_of_its_own() -> None:
 def test_stored_documents_are_files_beside_their_images() -> None:
     assert [path for path, _ in files(STORED)] == [
         "vocabulary/words.yaml",
-        "achievement/keen.yaml",
-        "achievement/images/keen.png",
+        "achievement/keen/keen.yaml",
+        "achievement/keen/images/keen.png",
         "rule/r.yaml",
     ]
+
+
+def test_images_of_one_name_are_each_their_own_and_none_is_outside_of_the_folder() -> None:
+    def one(name: str, path: str) -> Stored:
+        text = f"achievement: {name}\nname: N\ndescription: D\ncriteria: C\nimage: {path}\n"
+        return Stored("achievement", name, text, ((path, b"\x89PNG\r\n\x1a\n" + name.encode()),))
+
+    stored = [one("a", "../../badge.png"), one("b", "../badge.png"), one("c", "badge.png"), one("d", "x/../badge.png")]
+    found, problems = amended(stored)
+    assert problems == []
+    assert {name: image.content[-1:] for (_, name), image in found.images.items()} == {
+        name: name.encode() for name in "abcd"
+    }
+    assert all(path.startswith(f"achievement/{path[12]}/") for path, _ in files(stored))
+    _, problems = amended([], one("a", "/tmp/badge.png").text)
+    assert '"image" cannot be "/tmp/badge.png"' in problems[0].message

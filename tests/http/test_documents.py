@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -44,7 +45,8 @@ def test_a_board_is_made_read_changed_and_taken_away(here: AtWork, admin: Caller
     assert put(admin, "board/all", BOARD.replace("All", "Everybody")).status_code == 412
     changed = put(admin, "board/all", BOARD.replace("All", "Everybody"), made.headers["ETag"])
     assert (changed.status_code, told(changed)["etag"]) == (200, changed.headers["ETag"].strip('"'))
-    assert {"kind": "board", "name": "all", "etag": told(changed)["etag"]} in told(reader(PATH))["documents"]
+    listed = {"kind": "board", "name": "all", "etag": told(changed)["etag"], "files": []}
+    assert listed in told(reader(PATH))["documents"]
     lost = admin(f"{PATH}/board/all", "DELETE", headers={"If-Match": made.headers["ETag"]})
     assert lost.status_code == 412
     assert admin(f"{PATH}/board/all", "DELETE", headers={"If-Match": changed.headers["ETag"]}).status_code == 204
@@ -86,6 +88,50 @@ def test_an_achievement_is_changed_and_never_taken_away(here: AtWork, admin: Cal
     assert kept.status_code == 422
     other = put(admin, "achievement/other", found.text)
     assert 'start it with "achievement: other"' in told(other)["errors"][0]["message"]
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def form(admin: Caller, path: str, text: str, seen: str, method: str = "PUT", **files: bytes) -> TestResponse:
+    """Sends a document with files, each called by its path."""
+    parts = {"document": (BytesIO(text.encode()), "any.yaml")}
+    parts |= {name.replace("_", "."): (BytesIO(content), "any") for name, content in files.items()}
+    return admin(path if path.startswith("/") else f"{PATH}/{path}", method, data=parts, headers={"If-Match": seen})
+
+
+def test_files_that_a_document_names_come_with_it_and_go_back(here: AtWork, admin: Caller, reader: Caller) -> None:
+    path, found = "achievement/keen", admin(f"{PATH}/achievement/keen")
+    text = found.text + "image: a.png\n"
+    first = form(admin, path, text, found.headers["ETag"], a_png=PNG + b"1")
+    assert (first.status_code, told(first)["files"], told(first)["changes"]) == (200, ["a.png"], ["achievement keen"])
+    assert reader(f"{PATH}/{path}/files/a.png").data == PNG + b"1"
+    assert reader(f"{PATH}/{path}/files/b.png").status_code == 404
+    # another picture under the same name is another version, and whoever has not seen it does not overwrite it
+    second = form(admin, path, text, first.headers["ETag"], a_png=PNG + b"2")
+    assert (second.status_code, reader(f"{PATH}/{path}/files/a.png").data) == (200, PNG + b"2")
+    assert put(admin, path, text, first.headers["ETag"]).status_code == 412
+    # one that is there already needs not be sent again
+    third = put(admin, path, text.replace("A test.", "Much."), second.headers["ETag"])
+    assert (third.status_code, reader(f"{PATH}/{path}").headers["ETag"]) == (200, third.headers["ETag"])
+    assert reader(f"{PATH}/{path}/files/a.png").data == PNG + b"2"
+
+
+def test_what_is_wrong_with_files_is_said_and_changes_nothing(here: AtWork, admin: Caller) -> None:
+    path, found = "achievement/keen", admin(f"{PATH}/achievement/keen")
+    text, seen = found.text + "image: a.png\n", found.headers["ETag"]
+    cases: list[tuple[dict[str, bytes], str]] = [
+        ({}, 'There is no image "a.png"'),
+        ({"a_png": b"GIF"}, '"a.png" is not the image that its ending says'),
+        ({"a_png": PNG, "b_png": PNG}, 'The document names no file "b.png"'),
+    ]
+    for files, wrong in cases:
+        refused = form(admin, path, text, seen, "PUT", **files)
+        assert (refused.status_code, wrong in told(refused)["errors"][0]["message"]) == (422, True)
+    nothing = admin(f"{PATH}/{path}", "PUT", data={"a.png": (BytesIO(PNG), "any")}, headers={"If-Match": seen})
+    assert "the part called document" in told(nothing)["detail"]
+    assert admin(f"{PATH}/{path}").headers["ETag"] == seen
+    assert told(form(admin, "/api/v1/rules/check", text, seen, "POST", a_png=PNG))["fine"]
 
 
 def test_only_who_may_and_who_has_seen_it_edits(here: AtWork, admin: Caller, reader: Caller) -> None:

@@ -11,11 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
+from service import editing
 from service.app import create_app
 from service.badges import keyring, signing
 from service.core.language import load
 from service.settings import Settings
-from service.store import badges, publishing, rules
+from service.store import badges, issuers, publishing, rules
 from service.store.engine import driver
 from tests.badges import stored
 from tests.badges.stored import ISSUER, NOW, SECRET, SVG, change
@@ -136,13 +137,28 @@ def test_a_document_may_name_another_default_or_say_more_of_main(client: FlaskCl
     assert client.get("/issuers/main").get_json()["name"] == "Plaudit"
 
 
-def test_what_is_left_of_a_default_does_not_stand_in_the_way_of_another(engine: Engine) -> None:
-    apply(engine, ACADEMY + "default: true\n", KEEN)
+def test_what_is_left_of_a_default_does_not_stand_in_the_way_of_another(client: FlaskClient, engine: Engine) -> None:
+    other = "\nachievement: other\nname: Other\ndescription: D\ncriteria: C\n"
+    apply(engine, ACADEMY + "default: true\n", KEEN, other)
     apply(engine, "issuer: school\nname: School\ndefault: true\n")
     with engine.begin() as connection:
-        assert publishing.merged(driver(connection), load([])[0]).problems == []
-        kept = {(one.kind, one.name): one for one in rules.stored(driver(connection))}
-    assert ("issuer", "academy") in kept  # an achievement that stays names it
+        kept = {(one.kind, one.name) for one in rules.stored(driver(connection))}
+        published = editing.documents(driver(connection))
+    assert ("issuer", "academy") in kept  # that is no more, and an achievement that is left for its holders names it
+    assert [(one.kind, one.name) for one in published] == [
+        ("achievement", "keen-learner"),
+        ("achievement", "other"),
+        ("issuer", "school"),
+    ]
+    path = "/api/v1/documents/achievement/new"
+    made = client.put(
+        path, headers={**ADMIN, "If-None-Match": "*"}, data=other.replace(": other", ": new"), mimetype="text/yaml"
+    )
+    assert made.status_code == 201
+    # and another edit does not let it sign anew
+    with engine.begin() as connection:
+        signs = {one.said.slug: one.signs for one in issuers.known(connection)}
+    assert signs == {"academy": False, "school": True}
 
 
 def test_keys_are_rotated_for_one_issuer_alone(client: FlaskClient, engine: Engine) -> None:

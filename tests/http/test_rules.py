@@ -107,6 +107,25 @@ def test_a_retired_rule_keeps_or_takes_back_and_can_come_back(here: AtWork, admi
     assert (here.points("ann"), here.differences()) == (0, [])
 
 
+def test_the_same_since_an_earlier_moment_is_another_version(here: AtWork, admin: Caller) -> None:
+    put(admin, since="now")
+    here.take(*days(1, 2, 3))
+    for since, points in (("now", 0), ("2026-01-03", 10), ("2026-01-03", 10), ("beginning", 30), ("beginning", 30)):
+        assert put(admin, RULE, etag(admin), since).status_code == 200
+        here.count_again()
+        assert (here.points("ann"), here.differences()) == (points, [])
+    assert [one[0] for one in versions(admin)] == [3, 2, 1]
+
+
+def test_a_rule_that_others_name_is_taken_out_there_first(here: AtWork, admin: Caller) -> None:
+    put(admin)
+    board = "board: b\ntitle: B\nfrom_rules: [mine]\n"
+    admin("/api/v1/documents/board/b", "PUT", data=board, mimetype="text/yaml", headers={"If-None-Match": "*"})
+    refused = admin(PATH, "DELETE", headers={"If-Match": etag(admin)})
+    assert (refused.status_code, refused.json and refused.json["errors"][0]["path"]) == (422, "board/b.yaml:3:14")
+    assert admin(PATH).status_code == 200
+
+
 def test_going_back_is_a_new_version(here: AtWork, admin: Caller) -> None:
     put(admin)
     put(admin, RULE.replace("10", "12"), etag(admin))
