@@ -23,7 +23,6 @@ from service.core.needs import Met
 from service.core.rule import Cap, Rule
 from service.core.statement import Fact
 from service.core.versions import Judged
-from service.needing import Standing
 from service.store import history, identity, inbox, ledger, matches, races, rules, swaps
 from service.store.engine import Driver
 from service.store.history import Moment
@@ -150,33 +149,33 @@ def _of_awards(
     """Why, by a rule that reads what others give: what it has in the ledger, and of what it needs what is there."""
     here, group = World(ruleset), (version.number, learner)
     standing = needing.of_rule(connection, here, here.counting[version.number], learner, now)
-    reason = _clause(version.rule, standing)
+    reasons_of = {one.key: one.reason for one in standing.course.given} if standing else {}
+    reason = clause(version.rule.kind) if isinstance(version.rule.kind, Cap) else "has all that is needed"
     lines = [
-        Line(version.rule.name, line.key, line.happened, line.unit, have.amount, have.statements, reason)
+        Line(
+            version.rule.name, line.key, line.happened, line.unit, have.amount, have.statements,
+            reasons_of.get(line.key, reason),
+        )
         for line, have in ledger.booked(connection, [group])[group].items()
-    ]
+    ]  # fmt: skip
     booked = evaluate.awards_of(learner, lines)
-    awards = _newest(booked, limit, offset)
-    seen = _seen(connection, {id_ for award in awards for id_ in award.statements})
+    refused = [Refused(Seen(*one[:2]), one.because) for one in standing.course.refused] if standing else []
+    awards, refusals = _newest(booked, limit, offset), _page(refused, limit, offset)
+    shown = {id_ for award in awards for id_ in award.statements} | {one.seen.statement for one in refusals}
+    seen = _seen(connection, shown)
     by_version = ledger.versions(connection, group)
     return Explanation(
         version,
         [_given(award, by_version.get((award.key, award.happened)), seen) for award in awards],
-        [],
+        [one._replace(seen=seen.get(one.seen.statement, one.seen)) for one in refusals],
         len(booked),
-        0,
+        len(refused),
         max(map(len, matches.of_groups(connection, [group])[group].values()), default=0),
         (standing.done, standing.of) if standing else None,
         inbox.size(connection),
         version.phase != "done",
         standing.needs if standing else (),
     )
-
-
-def _clause(rule: Rule, standing: Standing | None) -> str:
-    if isinstance(rule.kind, Cap):
-        return clause(rule.kind)
-    return f"has {', '.join(one.need for one in standing.needs if one.since) if standing else 'all that is needed'}"
 
 
 def _zone(connection: Driver, ruleset: Ruleset, learner: int) -> ZoneInfo:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.core import needs
-from service.core.needs import Met
+from service.core.needs import Course, Met
 from service.core.rule import Needs, Rule
 from service.deriving import Deriving
 from service.store import identity, rules
@@ -16,12 +16,13 @@ from service.world import Counting, People, World
 
 
 class Standing(NamedTuple):
-    """How far a learner is with a rule: so many of the needs on top hold, and each single one."""
+    """How far a learner is with a rule: so many of the needs on top hold, and each single one; and what it gave."""
 
     rule: str
     done: int
     of: int
     needs: Sequence[Met]
+    course: Course
 
 
 class InForce:
@@ -61,6 +62,14 @@ def _standing(connection: Driver, here: World, counting: Counting, learner: int,
     deriving = Deriving(connection, here, people, writes=False)
     having, _ = deriving.having(counting.rule, [learner], all_matches=True)
     setting = counting.setting(counting.matcher.zone(people, learner))
-    given = needs.given(setting, having[learner])
-    moment = given.happened if given else now
-    return Standing(counting.rule.name, *needs.progress(setting, having[learner], moment))
+    course = needs.course(setting, having[learner])
+    moment, since = _looked_at(course, now)
+    return Standing(counting.rule.name, *needs.progress(setting, having[learner], moment, since), course)
+
+
+def _looked_at(course: Course, now: datetime) -> tuple[datetime, datetime | None]:
+    """The moment at which needs are told: of what stands when it was earned, else now; and what ended before it."""
+    if course.last and course.last.ended(now):
+        return now, course.last.until
+    earned = [one for one in course.given if not one.renews]
+    return (earned[-1].happened, earned[-1].since) if earned else (now, None)

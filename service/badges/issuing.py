@@ -165,6 +165,7 @@ def _complete(connection: Connection, award: Award, now: datetime) -> None:
     if said.not_assessed:
         return
     behind = [*award.statements, *(id_ for one in _beneath(connection, award, now) for id_ in one.statements)]
+    behind += offers.renewed_by(connection, award.id)
     if not evidence.assessed(history.facts(driver(connection), behind)):
         raise Refused("incomplete", "Nothing that it stands on was observed or assessed, and nobody has said why not.")
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from service.core import needs, purses, windows
 from service.core.kinds import Setting
 from service.core.matching import Match
-from service.core.needs import Having, Held
+from service.core.needs import Course, Having, Held, Unrenewed
 from service.core.purses import Covering, Cut, Gain, Mark, Purse, PurseState, Reached
 from service.core.rule import Cap, Rule
 from service.core.strata import BADGE, Currency, Strata, badges_of, gives
@@ -37,10 +37,11 @@ class Line(NamedTuple):
 
 
 class Awards(NamedTuple):
-    """What a learner gets by rules that read awards, and what each of these rules with needs was given to read."""
+    """What a learner gets by rules that read awards; and by rule with needs what it read, and what renewed nothing."""
 
     lines: list[Line]
     having: dict[str, Having]
+    refused: dict[str, tuple[Unrenewed, ...]]
 
 
 def awards(
@@ -48,6 +49,7 @@ def awards(
 ) -> Awards:
     """All lines of rules that read awards. earned: those of all others. matches: of rules with needs, by name."""
     having: dict[str, Having] = {}
+    refused: dict[str, tuple[Unrenewed, ...]] = {}
     by_unit: dict[str, list[Line]] = {}
     for line in earned:
         by_unit.setdefault(line.unit, []).append(line)
@@ -65,10 +67,12 @@ def awards(
                 name: [held(strata, line) for line in by_unit.get(f"{BADGE}{name}", ())] for name in badges_of(rule)
             }
             having[step] = Having(badges, reached, matches.get(step, ()))
-            for line in award(settings(rule), having[step]) if rule.status != "trial" else ():
+            course = needs.course(settings(rule), having[step])
+            refused[step] = course.refused
+            for line in lines_of(rule, course) if rule.status != "trial" else ():
                 by_unit.setdefault(line.unit, []).append(line)
                 made.append(line)
-    return Awards(made, having)
+    return Awards(made, having, refused)
 
 
 def purse_of(strata: Strata, currency: str, settings: Settings) -> Purse:
@@ -110,13 +114,18 @@ def clause(cap: Cap) -> str:
 
 
 def award(setting: Setting, having: Having) -> list[Line]:
-    """What a rule with needs gives, a line for each unit."""
-    found = needs.given(setting, having)
-    if found is None:
-        return []
-    grant, rule = setting.rule.give[0], setting.rule.name
-    amounts = [*grant.points, *((unit, 1) for unit in gives(setting.rule) if unit.startswith(BADGE))]
-    return [Line(rule, "1", found.happened, unit, amount, found.statements, found.reason) for unit, amount in amounts]
+    """What a rule with needs gives, a line for each award and unit."""
+    return lines_of(setting.rule, needs.course(setting, having))
+
+
+def lines_of(rule: Rule, course: Course) -> list[Line]:
+    """All awards of a rule with needs, unit by unit; what renews gives the badge and no points."""
+    badges = [(unit, 1) for unit in gives(rule) if unit.startswith(BADGE)]
+    return [
+        Line(rule.name, one.key, one.happened, unit, amount, one.statements, one.reason)
+        for one in course.given
+        for unit, amount in (badges if one.renews else [*rule.give[0].points, *badges])
+    ]
 
 
 def held(strata: Strata, line: Line) -> Held:

@@ -24,11 +24,11 @@ from service.core.kinds import KINDS, REFUSALS, Setting
 from service.core.limits import Used
 from service.core.matching import Match, Matcher, People, Roles, in_words, matcher
 from service.core.rule import Each, First, Rule, Swapped
+from service.core.setting import OUTSIDE
 from service.core.statement import Fact
 from service.core.strata import Strata, reads_awards
 
 ONCE = "once per {}: already counted for an earlier statement"
-OUTSIDE = "outside the rule's life"
 GIVEN = "given by an earlier version of the rule"
 
 
@@ -273,6 +273,8 @@ def _derive_into(
         lines = [line for award in awards for line in lines_of(award)]
         found = derived.awards(strata, lambda rule: settings[rule.name], lines, needing.get(learner, {}))  # noqa: B023
         outcome.awards.extend(awards_of(learner, found.lines))
+        for name, refused in found.refused.items():
+            outcome.refusals.extend(Refusal(learner, name, one.statement, one.because) for one in refused)
         moments = [line.happened for line in (*lines, *found.lines)]
         moments += [match.happened for matches in needing.get(learner, {}).values() for match in matches]
         latest = max(moments, default=DAWN) if now == FOREVER else now

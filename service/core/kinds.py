@@ -221,21 +221,33 @@ class RenewedState(Struct, frozen=True, array_like=True):
 
 
 def renewed(setting: Setting, state: RenewedState | None, match: Match) -> tuple[RenewedState, tuple[Earned, ...]]:
-    """What earns the badge begins a period; evidence that comes at the right time begins the next one."""
+    """What earns the badge begins a period; evidence that comes at the right time begins the next one.
+
+    A count rests while the badge is valid, and begins anew where it ends.
+    """
     state, found = state or RenewedState(), tuple[Earned, ...]()
-    if renewals.EARNS in match.steps:
-        earning = _earning(setting)
-        counted, found = KINDS[type(earning.rule.kind)][0](earning, state.counted, match)
-        state = RenewedState(counted, state.last)
-    if not found and renewals.RENEWS in match.steps:
+    counted, by = state.counted, _earning(setting)
+    if renewals.RENEWS in match.steps:
         found = renewals.renewed(setting, state.last, match)
-    return (RenewedState(state.counted, renewals.period(setting.rule, match.happened)) if found else state), found
+    counts = state.last is None or state.last.ended(match.happened) or isinstance(by.rule.kind, Each)
+    if not found and renewals.EARNS in match.steps and counts:
+        counted, found = KINDS[type(by.rule.kind)][0](by, counted, match)
+    return (begun(setting, counted, match.happened) if found else RenewedState(counted, state.last)), found
+
+
+def begun(setting: Setting, counted: CountState | None, moment: datetime, given: int = 0) -> RenewedState:
+    """The state when the badge was given at this moment. given: how often at least it had been earned by then."""
+    counted = counted or (CountState() if given else None)
+    fresh = counted and CountState((), counted.period, max(counted.given, given))
+    return RenewedState(fresh, renewals.period(setting.rule, moment))
 
 
 def _earning(setting: Setting) -> Setting:
-    """The rule without its renewal."""
+    """The rule without its renewal; a count begins anew after each award."""
     assert isinstance(setting.rule.kind, Renewed)
-    return replace(setting, rule=replace(setting.rule, kind=setting.rule.kind.by))
+    by = setting.rule.kind.by
+    by = replace(by, repeat=True) if isinstance(by, Count) else by
+    return replace(setting, rule=replace(setting.rule, kind=by))
 
 
 def _not_renewed(setting: Setting, state: RenewedState | None, match: Match) -> str | None:
@@ -287,7 +299,7 @@ def progress(setting: Setting, state: Any, now: datetime) -> tuple[int, int] | N
     """How far a learner is towards the next award: (done, of); None where there is nothing to work towards."""
     rule = setting.rule
     if isinstance(rule.kind, Renewed):
-        return progress(_earning(setting), state and state.counted, now)
+        return _renewed_progress(setting, rule.kind.by, state or RenewedState(), now)
     if isinstance(rule.kind, Count):
         return _count_progress(rule, rule.kind, setting.zone, state or CountState(), now)
     if isinstance(rule.kind, Streak) and isinstance(state, StreakState):
@@ -299,6 +311,12 @@ def progress(setting: Setting, state: Any, now: datetime) -> tuple[int, int] | N
     if isinstance(rule.kind, Steps):
         return sequences.progress(setting, state, now)
     return None
+
+
+def _renewed_progress(setting: Setting, by: Kind, state: RenewedState, now: datetime) -> tuple[int, int] | None:
+    if isinstance(by, Count) and by.reach and state.last and not state.last.ended(now):
+        return by.reach, by.reach
+    return progress(_earning(setting), state.counted, now)
 
 
 def _count_progress(rule: Rule, kind: Count, zone: ZoneInfo, state: CountState, now: datetime) -> tuple[int, int]:

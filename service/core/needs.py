@@ -4,21 +4,28 @@ What holds changes at few moments: a badge is earned or expires, points reach a 
 moments at which something comes about are gone through in their order, and the first at which all needs hold gives,
 once. A statement `after: last badge` counts from the moment on at which the badges that are needed beside it came to be
 there all together; where one of them expires and is earned again, from that moment on.
+
+Where the rule has a renewal, what was given has an end, and evidence that comes at the right time renews it. Whoever
+let it end earns it anew: all has to hold together again, with statements from the end on, and `after: last badge`
+counts from there, or from each needed badge that was earned since.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.core import windows
-from service.core.kinds import Setting
+from service.core import renewals, windows
 from service.core.matching import Match
 from service.core.purses import Mark, Reached
-from service.core.rule import Need, NeedBadge, NeedPoints, Needs, NeedSome, NeedStatement, leaves, statements
+from service.core.renewals import Period
+from service.core.rule import Need, NeedBadge, NeedPoints, Needs, NeedSome, NeedStatement, Rule, leaves, statements
+from service.core.setting import OUTSIDE, Setting
+
+DAWN = datetime.min.replace(tzinfo=UTC)
 
 
 class Held(NamedTuple):
@@ -49,21 +56,74 @@ def marks(setting: Setting) -> Iterator[tuple[str, Mark]]:
 
 
 class Given(NamedTuple):
-    """The award of a rule with needs: when, by which statements, and why."""
+    """An award of a rule with needs: when, by which statements, and why.
 
+    renews: it gives no points again. since: the end of the validity after which it was earned anew.
+    """
+
+    key: str
     happened: datetime
     statements: tuple[UUID, ...]
     reason: str
+    renews: bool = False
+    since: datetime | None = None
 
 
-def given(setting: Setting, having: Having) -> Given | None:
-    """The award, if there is one."""
-    seen = _Seen(setting, having)
-    for moment in seen.moments():
-        if setting.alive(moment) and seen.hold(seen.needs, moment):
-            words = ", ".join(str(need) for need in leaves(setting.rule) if seen.holds(need, moment))
-            return Given(moment, seen.statements(moment), f"has {words}")
-    return None
+class Unrenewed(NamedTuple):
+    """Evidence that renewed nothing, and why."""
+
+    statement: UUID
+    happened: datetime
+    because: str
+
+
+class Course(NamedTuple):
+    """All awards of a rule with needs to one learner, in order; what renewed nothing; and the last period."""
+
+    given: tuple[Given, ...] = ()
+    refused: tuple[Unrenewed, ...] = ()
+    last: Period | None = None
+
+
+def course(setting: Setting, having: Having) -> Course:
+    """What a learner gets by a rule with needs, whenever it was. At one moment what renews comes before what earns."""
+    seen, evidence = _Seen(setting, having), _evidence(setting, having)
+    comes_about, renewable = set(seen.moments()), len(statements(setting.rule)) > len(seen.places)
+    given, refused, last = list[Given](), list[Unrenewed](), None
+    for moment in sorted(comes_about | evidence.keys()):
+        alive, before = setting.alive(moment), len(given)
+        for match in evidence.get(moment, ()):
+            because = renewals.refused(last, match) if alive else OUTSIDE
+            if last is None or because:
+                refused.append(Unrenewed(match.statement, moment, because or ""))
+                continue
+            given.append(Given(renewals.key(match), moment, (match.statement,), renewals.reason(last), renews=True))
+            last = renewals.period(setting.rule, moment)
+        if not alive or len(given) > before or moment not in comes_about or (last and not last.ended(moment)):
+            continue
+        seen.floor = last.until if last else DAWN
+        if seen.hold(seen.needs, moment):
+            given.append(seen.earned(moment, sum(not one.renews for one in given) + 1))
+            refused = [one for one in refused if one.statement not in given[-1].statements]
+            if not renewable:
+                return Course(tuple(given))
+            last = renewals.period(setting.rule, moment)
+    return Course(tuple(given), tuple(refused), last)
+
+
+def _evidence(setting: Setting, having: Having) -> dict[datetime, list[Match]]:
+    """The statements that could renew, by the moment at which they happened."""
+    kind, found = setting.rule.kind, dict[datetime, list[Match]]()
+    assert isinstance(kind, Needs)
+    place = len(statements(setting.rule)) - 1
+    for match in sorted(having.matches or () if kind.renewal else (), key=_in_order):
+        if place in match.steps:
+            found.setdefault(match.happened, []).append(match)
+    return found
+
+
+def _in_order(match: Match) -> tuple[datetime, bytes]:
+    return match.happened, match.statement.bytes
 
 
 def possible(setting: Setting, having: Having) -> bool:
@@ -79,29 +139,43 @@ class Met(NamedTuple):
     since: datetime | None
 
 
-def progress(setting: Setting, having: Having, now: datetime) -> tuple[int, int, list[Met]]:
-    """How many of the needs on top hold now, of how many; and each single one with what is missing."""
-    seen = _Seen(setting, having)
+def progress(
+    setting: Setting, having: Having, now: datetime, since: datetime | None = None
+) -> tuple[int, int, list[Met]]:
+    """How many of the needs on top hold now, of how many; and each single one with what is missing.
+
+    since: the end of what is to be earned anew.
+    """
+    seen = _Seen(setting, having, since or DAWN)
     done = sum(seen.holds(need, now) for need in seen.needs)
     told = [Met(str(need), seen.since(need, now) if seen.holds(need, now) else None) for need in leaves(setting.rule)]
     return done, len(seen.needs), told
 
 
-class _Seen:
-    """What a learner has, laid out so that each need can be asked about at any moment."""
+def _needed_statements(rule: Rule) -> list[NeedStatement]:
+    return [need for need in leaves(rule) if isinstance(need, NeedStatement)]
 
-    def __init__(self, setting: Setting, having: Having) -> None:
+
+class _Seen:
+    """What a learner has, laid out so that each need can be asked about at any moment.
+
+    floor: statements from then on are looked at.
+    """
+
+    def __init__(self, setting: Setting, having: Having, floor: datetime = DAWN) -> None:
         assert isinstance(setting.rule.kind, Needs)
         self.setting, self.having = setting, having
         self.needs = setting.rule.kind.all_of
-        self.places = {need.name: place for place, need in enumerate(statements(setting.rule))}
+        self.places = {one.name: place for place, one in enumerate(_needed_statements(setting.rule))}
+        self.floor = floor
         self._happened: dict[str, list[Match]] = {}
         self._together: list[tuple[datetime, datetime]] | None = None
 
     def moments(self) -> list[datetime]:
         """When something that is needed comes about."""
         found = {held.since for awards in self._badges() for held in awards}
-        found |= {match.happened for match in self.having.matches or ()}
+        needed = set(self.places.values())
+        found |= {match.happened for match in self.having.matches or () if not needed.isdisjoint(match.steps)}
         for currency, mark in marks(self.setting):
             if reached := self.having.reached.get(currency, {}).get(mark):
                 found.add(reached.happened)
@@ -136,23 +210,29 @@ class _Seen:
 
     def _statement(self, need: NeedStatement, moment: datetime) -> Match | None:
         """The first statement that fulfils the need by this moment."""
-        first, last = datetime.min.replace(tzinfo=moment.tzinfo), moment
-        if need.after:
-            stretch = next((one for one in self.together() if one[0] <= moment < one[1]), None)
-            if stretch is None:
-                return None
-            first = stretch[0]
-            if need.within:
-                last = min(moment, windows.after(first, need.within, self.setting.zone))
         found = self._matches(need)
-        place = bisect_left(found, first, key=lambda match: match.happened)
-        return found[place] if place < bisect_right(found, last, key=lambda match: match.happened) else None
+        for first in self._begins(moment) if need.after else (self.floor,):
+            last = min(moment, windows.after(first, need.within, self.setting.zone)) if need.within else moment
+            place = bisect_left(found, first, key=lambda match: match.happened)
+            if place < bisect_right(found, last, key=lambda match: match.happened):
+                return found[place]
+        return None
+
+    def _begins(self, moment: datetime) -> list[datetime]:
+        """From when `after: last badge` counts: when the badges came together, or the floor and each earned since."""
+        since = next((start for start, end in self.together() if start <= moment < end), None)
+        if since is None:
+            return []
+        if since >= self.floor:
+            return [since]
+        earned = {held.since for awards in self._badges() for held in awards}
+        return sorted({self.floor, *(one for one in earned if self.floor < one <= moment)})
 
     def _matches(self, need: NeedStatement) -> list[Match]:
         if need.name not in self._happened:
             place = self.places[need.name]
             mine = (match for match in self.having.matches or () if place in match.steps)
-            self._happened[need.name] = sorted(mine, key=lambda match: (match.happened, match.statement.bytes))
+            self._happened[need.name] = sorted(mine, key=_in_order)
         return self._happened[need.name]
 
     def together(self) -> list[tuple[datetime, datetime]]:
@@ -171,6 +251,12 @@ class _Seen:
                 since = None
         if since is not None:
             yield since, datetime.max.replace(tzinfo=since.tzinfo)
+
+    def earned(self, moment: datetime, number: int) -> Given:
+        """The award where all needs hold at this moment; number: the how-manieth it is."""
+        words = ", ".join(str(need) for need in leaves(self.setting.rule) if self.holds(need, moment))
+        since = self.floor if number > 1 else None
+        return Given(str(number), moment, self.statements(moment), f"has {words}", since=since)
 
     def since(self, need: Need, moment: datetime) -> datetime:
         """Since when a single need holds that does at this moment."""

@@ -23,9 +23,9 @@ _SLUG = scalars.slug("keen-learner")
 def _when(reading: Reading, node: Node, name: str) -> tuple[Any, str] | None:
     """The conditions, and the role in which the learner takes part: `object: learner` is no condition on the object."""
     if not isinstance(node, Pairs):
-        expected(reading, node, name, _WHEN)
+        expected(reading, node, name, EVIDENCE_FORM)
         return None
-    roles = [key.text for key, value in node.pairs if key.text in ROLES and _is_learner(value)]
+    roles = [key.text for key, value in node.pairs if is_learner(key, value)]
     for extra in roles[1:]:
         reading.error(node.key(extra) or node, f'The learner is the {roles[0]} already: take "{extra}" out.')
     rest = Pairs(tuple(pair for pair in node.pairs if pair[0].text not in roles), node.place)
@@ -36,19 +36,20 @@ def _when(reading: Reading, node: Node, name: str) -> tuple[Any, str] | None:
     return (tuple(found.values()), roles[0] if roles else "actor") if whole else None
 
 
-def _is_learner(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.text == LEARNER
+def is_learner(key: Scalar, value: Node) -> bool:
+    """Whether this says in which role the learner is."""
+    return key.text in ROLES and isinstance(value, Scalar) and value.text == LEARNER
 
 
 _WHEN_SCHEMA = when_schema()
 _WHEN_SCHEMA["properties"]["object"] = {"anyOf": [{"const": LEARNER}, _WHEN_SCHEMA["properties"]["object"]]}
-_WHEN: Form[Any] = Form("keys with values", "{verb: observed, object: learner}", _WHEN_SCHEMA, _when)
+EVIDENCE_FORM: Form[Any] = Form("keys with values", "{verb: observed, object: learner}", _WHEN_SCHEMA, _when)
 STATEMENT: Table = {
     "statement": Key(
         scalars.text("a name for people to read", "workplace observation"), "what is needed, in words", required=True
     ),
     "when": Key(
-        _WHEN,
+        EVIDENCE_FORM,
         "the conditions, as in a rule; `object: learner` or `instructor: learner` say in which role the learner is, who"
         " is the actor otherwise",
         required=True,

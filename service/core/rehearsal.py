@@ -238,16 +238,18 @@ def _of_kind(rule: Rule) -> Iterator[Clause]:
 
 
 def _needed(rule: Rule, kind: Needs) -> Iterator[Clause]:
-    """Each need on top, and where a statement has to come after the badges."""
+    """Each need on top, where a statement has to come after the badges, and what renews."""
     for place, need in enumerate(kind.all_of):
         if len(kind.all_of) > 1:
-            yield Clause(f"needs: {need}", replace(rule, kind=Needs(_but(kind.all_of, place))))
+            yield Clause(f"needs: {need}", replace(rule, kind=replace(kind, all_of=_but(kind.all_of, place))))
         if isinstance(need, NeedStatement):
             for name, default in (("within", None), ("after", False)):
                 if getattr(need, name) != default:
                     looser = replace(need, **{name: default})
                     all_of = (*kind.all_of[:place], looser, *kind.all_of[place + 1 :])
-                    yield Clause(f"needs: {need}: {name}", replace(rule, kind=Needs(all_of)))
+                    yield Clause(f"needs: {need}: {name}", replace(rule, kind=replace(kind, all_of=all_of)))
+    if kind.renewal:
+        yield Clause("renew", replace(rule, kind=replace(kind, renewal=None)))
 
 
 def _tiers(rule: Rule) -> Iterator[Clause]:

@@ -253,14 +253,25 @@ class NeedSome(Struct, frozen=True, tag="some"):
 Need = NeedBadge | NeedPoints | NeedStatement | NeedSome
 
 
+class Renewal(Struct, frozen=True):
+    """What renews the badge of a rule with needs, and when; see `Renewed`."""
+
+    evidence: NeedStatement
+    within: Duration
+    late: Duration | None = None
+
+
 class Needs(Struct, frozen=True, tag="needs"):
-    """All of these together give, once."""
+    """All of these together give: once, or with a renewal again after each period that ended without one."""
 
     all_of: tuple[Need, ...]
+    renewal: Renewal | None = None
 
 
 class Renewed(Struct, frozen=True, tag="renewed"):
     """A badge that expires: `by` says how matches of the first of the `steps` earn it; one of the second renews it.
+
+    Whoever let it expire earns it anew, by what happens from the end of the validity on.
 
     within: how long before the end of its validity it can be renewed. late: how long after it.
     """
@@ -358,8 +369,10 @@ def _leaves(needs: Iterable[Need]) -> Iterator[NeedBadge | NeedPoints | NeedStat
 
 
 def statements(rule: Rule) -> tuple[NeedStatement, ...]:
-    """The statements that a rule with `needs` needs; a match says by its places among these which of them it is."""
-    return tuple(need for need in leaves(rule) if isinstance(need, NeedStatement))
+    """The statements that a rule with `needs` needs, and last what renews; a match tells by its places which it is."""
+    renewal = rule.kind.renewal if isinstance(rule.kind, Needs) else None
+    needed = tuple(need for need in leaves(rule) if isinstance(need, NeedStatement))
+    return (*needed, renewal.evidence) if renewal else needed
 
 
 # --- what rules are about ---------------------------------------------------------------------------------------

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
 from service.core import never, scalars
 from service.core.conditions import ROLES, UNLESS_FORM, WHEN_FORM
 from service.core.forms import Form, Key, Reading, Table, either, expected, list_of, mapping
 from service.core.kind_document import KINDS, LONGEST_COUNT, PER, VALUES
+from service.core.needs_form import EVIDENCE_FORM, is_learner
 from service.core.places import Items, Node, Pairs
-from service.core.rule import Count, Each, Grant, Limit, Renewed, Rule, Swapped
+from service.core.rule import Count, Each, Grant, Limit, Needs, NeedStatement, Renewal, Renewed, Rule, Swapped
 from service.core.scalars import DURATION, TIME_ZONE, TRUTH
 
 MOST_POINTS = 1_000_000
@@ -141,7 +144,12 @@ LIMITS = list_of(
 # --- renewal ------------------------------------------------------------------------------------------------------
 
 RENEW: Table = {
-    "when": Key(WHEN_FORM, "the evidence, like `when` of a rule; `unless` and `to` hold for it, too", required=True),
+    "when": Key(
+        EVIDENCE_FORM,
+        "the evidence, like `when` of a rule, whose `unless` and `to` hold for it, too; with `needs`, like that of a"
+        " needed statement",
+        required=True,
+    ),
     "within": Key(DURATION, "it renews so long before the end of the validity, and not earlier", required=True),
     "late": Key(DURATION, "and so long after the end; by default not at all"),
     "how": Key(scalars.localized("Take the refresher course"), "what learners read when they are reminded"),
@@ -161,11 +169,21 @@ def _check_renew(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
         reading.error(key, "This rule gives no badge that could be renewed: take this out.")
     if other := node.key("once_per"):
         reading.error(other, 'Evidence comes again and again: instead of "once_per" write count: {reach: 1}.')
+    if not node.get("needs") and isinstance(renew := node.get("renew"), Pairs):
+        _check_evidence(reading, renew)
     count = found.get("count")
-    others = [one for one, _ in node.pairs if one.text in KINDS and one.text not in ("each", "count")]
+    others = [one for one, _ in node.pairs if one.text in KINDS and one.text not in ("each", "count", "needs")]
     if others or (isinstance(count, Count) and (count.repeat or count.reach is None)):
         place = others[0] if others else node.key("count") or key
-        reading.error(place, '"renew" goes with each and with count: {reach: …} that does not repeat.')
+        reading.error(place, '"renew" goes with each, with count: {reach: …} that does not repeat, and with needs.')
+
+
+def _check_evidence(reading: Reading, renew: Pairs) -> None:
+    """Who the learner is in the evidence is said by `to`, but for rules with needs."""
+    when = renew.get("when")
+    for key, value in when.pairs if isinstance(when, Pairs) else ():
+        if is_learner(key, value):
+            reading.error(value, f'The learner is who receives: take "{key.text}" out, or write to: {key.text}.')
 
 
 # --- the document -------------------------------------------------------------------------------------------------
@@ -358,9 +376,13 @@ def _make_rule(found: dict[str, Any]) -> Rule:
     kind = next((found.pop(name) for name in KINDS if name in found), Each())
     found.setdefault("when", ())
     if renew := found.pop("renew", None):
-        steps = found["when"], renew["when"]
-        kind = Renewed(steps, kind, renew["within"], renew.get("late"))
-        found |= {"when": (), "how_to_renew": renew.get("how", "")}
+        (when, role), within, late = renew["when"], renew["within"], renew.get("late")
+        found["how_to_renew"] = renew.get("how", "")
+        if isinstance(kind, Needs):
+            kind = replace(kind, renewal=Renewal(NeedStatement("renewal", when, (), role), within, late))
+        else:
+            kind = Renewed((found["when"], when), kind, within, late)
+            found["when"] = ()
     return Rule(kind=kind, **{RENAMED.get(name, name): value for name, value in found.items()})
 
 

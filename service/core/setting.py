@@ -14,6 +14,9 @@ from msgspec import Struct
 from service.core.matching import Match
 from service.core.rule import Grant, Rule
 
+OUTSIDE = "outside the rule's life"
+"""What refuses a match that comes too early or too late for a rule."""
+
 
 class Setting(Struct, frozen=True):
     """A rule as it applies to one learner: the zone of their days, and the rule's life [start, end) in UTC.

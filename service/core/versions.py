@@ -8,6 +8,7 @@ the limits. So whoever was on the way stays on the way, and nobody is paid twice
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -15,11 +16,11 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from service.core import attempts, evaluate, limits, windows
+from service.core import attempts, evaluate, kinds, limits, windows
 from service.core.evaluate import DAWN, FOREVER, Award, Refusal, State, Step
-from service.core.kinds import Setting, StreakState
+from service.core.kinds import RenewedState, Setting, StreakState
 from service.core.matching import Match
-from service.core.rule import Best, Rule, Streak
+from service.core.rule import Best, Renewed, Rule, Streak
 
 
 class Life(NamedTuple):
@@ -90,7 +91,10 @@ def fold(setting: Setting, matches: Iterable[Match], earlier: Sequence[Award] = 
     used = _used(setting, earlier)
     state, seen, taken_over = State(), set[bytes | None](), False
     awards, refusals = list[Award](), list[Refusal]()
+    periods = deque(sorted(earlier, key=_place)) if isinstance(setting.rule.kind, Renewed) else deque()
     for match in sorted(matches, key=lambda match: (match.happened, match.statement.bytes)):
+        while periods and _place(periods[0]) < (match.happened, match.statement.bytes):
+            state = _begun(setting, state, periods.popleft())
         if not taken_over and match.happened >= (setting.since or DAWN):
             state, taken_over = _taken_over(setting, state, earlier), True
         if used is None or (match.happened, match.statement.bytes) > used:
@@ -101,7 +105,20 @@ def fold(setting: Setting, matches: Iterable[Match], earlier: Sequence[Award] = 
         seen.add(match.once)
         for award in given.get(match.statement, ()):
             state = _noted(setting, state, match, award)
+    for award in periods:
+        state = _begun(setting, state, award)
     return Step(state if taken_over else _taken_over(setting, state, earlier), tuple(awards), tuple(refusals))
+
+
+def _place(award: Award) -> tuple[datetime, bytes]:
+    return award.happened, award.statements[-1].bytes
+
+
+def _begun(setting: Setting, state: State, award: Award) -> State:
+    """The state when an earlier version gave an award that this one can renew."""
+    before: RenewedState = state.kind or RenewedState()
+    given = int(award.key) if award.key.isdecimal() else 0
+    return replace(state, kind=kinds.begun(setting, before.counted, award.happened, given))
 
 
 def _noted(setting: Setting, state: State, match: Match, award: Award) -> State:
@@ -114,7 +131,7 @@ def _used(setting: Setting, earlier: Sequence[Award]) -> tuple[datetime, bytes] 
     """The last match that earlier versions have used, where a version uses a match once."""
     if not getattr(setting.rule.kind, "repeat", False):
         return None
-    return max((award.happened, award.statements[-1].bytes) for award in earlier)
+    return max(map(_place, earlier))
 
 
 def _taken_over(setting: Setting, state: State, earlier: Sequence[Award]) -> State:

@@ -94,7 +94,10 @@ def take(connection: Connection, awards: Sequence[UUID], now: datetime) -> None:
 
 
 def stands_on(connection: Connection, award: UUID) -> list[UUID]:
-    """The awards of badges that the rule of a micro-credential needs and that its learner had by then, in order."""
+    """The awards of badges that the rule of a micro-credential needs and that its learner had by then, in order.
+
+    Of several of one badge the latest that was claimed, or the latest.
+    """
     row = connection.execute(
         select(badge_award, rule_version.c.resolved)
         .join(
@@ -112,9 +115,18 @@ def stands_on(connection: Connection, award: UUID) -> list[UUID]:
         .where(other.learner == row.learner, other.achievement.in_(names), other.id != award)
         .where(other.happened <= row.happened, or_(other.undone.is_(None), other.state == "claimed"))
         .ext(distinct_on(other.achievement))
-        .order_by(other.achievement, (other.state == "claimed").desc(), other.happened)
+        .order_by(other.achievement, (other.state == "claimed").desc(), other.happened.desc())
     )
     return list(connection.execute(found).scalars())
+
+
+def renewed_by(connection: Connection, award: UUID) -> list[UUID]:
+    """The statements behind what this award renews: those of the same badge by the same rule, earned before it."""
+    row = connection.execute(select(badge_award).where(badge_award.c.id == award)).one()
+    other = badge_award.c
+    same = (other.learner == row.learner, other.rule == row.rule, other.achievement == row.achievement)
+    found = select(other.statements).where(*same, other.happened < row.happened, other.undone.is_(None))
+    return [statement for statements in connection.execute(found).scalars() for statement in statements]
 
 
 def _badges(kind: object) -> list[str]:

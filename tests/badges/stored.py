@@ -63,8 +63,9 @@ def prepare(engine: Engine) -> int:
 
 def change(learner_id: int, *, grounded: bool = True, **more: Any) -> BadgeChange:
     """The award `1` of the rule, gained or lost."""
-    about = {"rule": 1, "version": 1, "key": "1", "achievement": "keen-learner", "happened": EARNED, **more}
-    return BadgeChange(learner=learner_id, grounded=grounded, statements=STATEMENTS, **about)
+    about: dict[str, Any] = {"rule": 1, "version": 1, "key": "1", "achievement": "keen-learner", "happened": EARNED}
+    about |= {"statements": STATEMENTS, **more}
+    return BadgeChange(learner=learner_id, grounded=grounded, **about)
 
 
 def offer(connection: Connection, learner_id: int) -> UUID:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from service.badges import issuing
 from service.badges.issuing import Refused
@@ -112,6 +112,22 @@ def test_without_anything_assessed_it_is_not_issued_unless_it_says_why(engine: E
         connection.execute(update(badge_award).where(badge_award.c.id == award.id).values(achievement_version=2))
         id_ = accept(connection, award)
         assert credentials.find_credential(connection, id_) is not None
+
+
+def test_what_renews_it_stands_on_what_it_renews(engine: Engine, ana: int) -> None:
+    with engine.begin() as connection:
+        first = micro(connection, ana, ethics(results=()))
+        number = connection.execute(select(badge_award.c.rule).where(badge_award.c.id == first.id)).scalar_one()
+        more = {"rule": number, "achievement": "data-ethics", "kind": "micro_credential", "statements": (UUID(int=77),)}
+        connection.execute(delete(badge_award).where(badge_award.c.achievement == "keen-learner"))
+        badges.settle(connection, [change(ana, key="renewal", happened=first.happened + timedelta(days=1), **more)])
+        renewal = next(one for one in badges.awards_of(connection, ana, NOW) if one.happened > first.happened)
+        assert credentials.find_credential(connection, accept(connection, renewal)) is not None
+        connection.execute(update(badge_award).where(badge_award.c.id == first.id).values(undone=NOW))
+        badges.settle(connection, [change(ana, key="later", happened=NOW, **more)])
+        connection.execute(update(badge_award).where(badge_award.c.id == renewal.id).values(undone=NOW))
+        with pytest.raises(Refused, match="observed or assessed"):
+            accept(connection, next(one for one in badges.awards_of(connection, ana, NOW) if one.happened == NOW))
 
 
 def test_without_its_elements_it_is_not_issued(engine: Engine, ana: int) -> None:

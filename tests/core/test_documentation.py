@@ -38,7 +38,7 @@ def _elsewhere() -> Iterator[str]:
         yield f"achievement: {name}\nname: {name}\ndescription: D\ncriteria: C\n"
         when = f"when: {{verb: completed, object: 'https://example.com/{name}'}}"
         yield f"rule: {name}\ntitle: T\nhow_to_earn: H\n{when}\ngive: {{badge: {name}}}\n"
-    micro = next(block for block in BLOCKS if "\nmicro_credential:" in block)
+    micro = next(one for one in BLOCKS if one.startswith("achievement:") and "\nmicro_credential:" in one)
     yield re.sub(r"^achievement: .*", "achievement: safe-lifting-practitioner", micro)
 
 

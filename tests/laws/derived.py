@@ -7,13 +7,12 @@ again and again until nothing changes, which without circles it must.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import cast
-from zoneinfo import ZoneInfo
 
 from tests.laws import oracle
-from tests.laws.oracle import Award, Case, Delivery, Fact, Json, World, first_day, is_alive
+from tests.laws.oracle import Award, Case, Delivery, Fact, Json, World, ahead, first_day, is_alive, validity
 
 LENGTHS = ["day", "week", "month", "quarter", "year", "ever"]
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -133,6 +132,8 @@ class Asked:
 
     def __init__(self, case: Case, documents: Sequence[Json], earned: set[Award], facts: Sequence[Fact]) -> None:
         self.case, self.documents, self.earned, self.facts = case, documents, earned, facts
+        self.since = oracle.DAWN
+        """Statements before this do not count: the end of what is to be earned anew."""
 
     def balance(self, currency: str, moment: datetime) -> int:
         """What the learner had of a currency, caps considered."""
@@ -146,8 +147,7 @@ class Asked:
 
     def expires(self, award: Award) -> datetime:
         (rule,) = [one for one in self.documents if one.get("rule") == award.rule]
-        zone = ZoneInfo(rule.get("time_zone", "UTC"))
-        return ahead(award.happened, rule["expires"], zone) if "expires" in rule else NEVER
+        return oracle.expiry(rule, award.happened) if "expires" in rule else NEVER
 
     def statements(self, need: Json) -> list[Fact]:
         """The statements about the learner that fulfil a need, whenever they were."""
@@ -179,14 +179,19 @@ class Asked:
         return all(parts)
 
     def in_time(self, need: Json, fact: Fact, moment: datetime) -> bool:
-        if fact.happened > moment:
+        if not self.since <= fact.happened <= moment:
             return False
         if "after" not in need:
             return True
         last = self.last_badge(moment)
-        return last is not None and (
-            last <= fact.happened
-            and ("within" not in need or fact.happened <= ahead(last, need["within"], self.case.zone))
+        if last is None:
+            return False
+        again = [since for name in badges_in(self.case.rule["needs"]) for since, _ in self.badge(name)]
+        again = [since for since in (self.since, *again) if self.since <= since <= moment]
+        return any(
+            begin <= fact.happened
+            and ("within" not in need or fact.happened <= ahead(begin, need["within"], self.case.zone))
+            for begin in ([last] if last >= self.since else again)
         )
 
     def last_badge(self, moment: datetime) -> datetime | None:
@@ -199,25 +204,66 @@ class Asked:
                 last = (last or time) if self.holds(needs, time, badges_only=True) else None
         return last
 
-    def moments(self) -> set[datetime]:
-        """When something comes about that is needed."""
+    def moments(self, again: bool) -> set[datetime]:
+        """When something comes about that is needed; again: points, only where they first are enough."""
         needs = self.case.rule["needs"]
-        units = {f"badge:{name}" for name in badges_in(needs)} | currencies_in(needs, self.documents)
-        found = {award.happened for award in self.earned for unit, _ in award.amounts if unit in units}
+        found = self.of({f"badge:{name}" for name in badges_in(needs)})
+        found |= self.enough() if again else self.of(currencies_in(needs, self.documents))
         return found | {fact.happened for need in statements_in(needs) for fact in self.statements(need)}
+
+    def of(self, units: set[str]) -> set[datetime]:
+        return {award.happened for award in self.earned for unit, _ in award.amounts if unit in units}
+
+    def enough(self) -> set[datetime]:
+        """When the points that are needed were there for the first time, and for the first time in the rule's life."""
+        found: set[datetime] = set()
+        for need in parts(self.case.rule["needs"]):
+            if "points" in need or "level" in need:
+                one = {key: value for key, value in need.items() if key in ("points", "level", "levels")}
+                moments = sorted(self.of(currencies_in(one, self.documents)))
+                held = [moment for moment in moments if self.holds(one, moment)]
+                inside = [moment for moment in held if moment >= self.begin()]
+                found |= {*held[:1], *inside[:1]}
+        return found
+
+    def begin(self) -> datetime:
+        first = self.case.rule.get("from")
+        return datetime(first.year, first.month, first.day, tzinfo=self.case.zone) if first else oracle.DAWN
 
 
 def needed(case: Case, documents: Sequence[Json], earned: set[Award], facts: Sequence[Fact]) -> list[Award]:
-    """The award of a rule with needs: at the first moment inside its life at which they all hold."""
+    """The awards of a rule with needs: at the first moment inside its life at which they all hold.
+
+    With `renew`, evidence in time renews what was given last; from its end on all may come to hold again.
+    """
     status = case.rule.get("status", "live")
     if status in ("draft", "trial") or (status == "retired" and "retired_at" not in case.rule):
         return []
-    asked = Asked(case, documents, earned, facts)
-    for moment in sorted(asked.moments()):
-        alive = is_alive(case, cast("Fact", SimpleNamespace(happened=moment)))
-        if alive and asked.holds(case.rule["needs"], moment):
+    asked, found = Asked(case, documents, earned, facts), list[Award]()
+    evidence = asked.statements(case.rule["renew"]) if "renew" in case.rule else []
+    for moment in sorted(asked.moments(again=False) | {fact.happened for fact in evidence}):
+        if not is_alive(case, cast("Fact", SimpleNamespace(happened=moment))):
+            continue
+        renewals = [award for fact in evidence if fact.happened == moment for award in renewed(case, fact, found[-1:])]
+        found += renewals
+        ended = found and "renew" in case.rule and moment >= oracle.expiry(case.rule, found[-1].happened)
+        if renewals or moment not in asked.moments(again=bool(found)) or (found and not ended):
+            continue
+        asked.since = oracle.expiry(case.rule, found[-1].happened) if found else oracle.DAWN
+        if asked.holds(case.rule["needs"], moment):
+            earned_before = [award for award in found if award.key.isdecimal()]
             amounts = tuple(sorted(oracle.amounts_of(case.rule["give"]).items()))
-            return [Award(case.learner, case.rule["rule"], "1", moment, amounts)]
+            found.append(Award(case.learner, case.rule["rule"], str(len(earned_before) + 1), moment, amounts))
+    return found
+
+
+def renewed(case: Case, fact: Fact, last: Sequence[Award]) -> list[Award]:
+    """The award that this evidence gives after the last one; none if it comes too early, too late or for nothing."""
+    for award in last:
+        opens, _, closes = validity(case.rule, award.happened)
+        if opens <= fact.happened < closes:
+            badge = tuple((unit, n) for unit, n in award.amounts if unit.startswith("badge:"))
+            return [Award(case.learner, case.rule["rule"], f"renewal {fact.id}", fact.happened, badge)]
     return []
 
 
@@ -239,20 +285,3 @@ def currencies_in(need: Json, documents: Sequence[Json]) -> set[str]:
     named = {currency for part in parts(need) if "points" in part for currency in oracle.currencies(part)}
     levels = {part.get("levels", "default") for part in parts(need) if "level" in part}
     return named | {one.get("points", "points") for one in documents if one.get("levels") in levels}
-
-
-def ahead(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
-    """`now` and a duration: months and years on the zone's calendar, all else by the clock that runs."""
-    number, unit = duration.split()
-    amount, unit = int(number), unit.rstrip("s")
-    if unit not in ("month", "year"):
-        return now + amount * timedelta(**{"weeks" if unit == "week" else f"{unit}s": 1})
-    local = now.astimezone(zone)
-    months = local.year * 12 + local.month - 1 + amount * (12 if unit == "year" else 1)
-    for day in range(local.day, 0, -1):
-        try:
-            there = local.replace(year=months // 12, month=months % 12 + 1, day=day, fold=0)
-        except ValueError:
-            continue
-        return there.astimezone(UTC)
-    raise AssertionError

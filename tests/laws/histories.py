@@ -274,7 +274,7 @@ def reading_scenes(draw: st.DrawFn, most_statements: int = 20) -> Scene:
     """Rules that read what others give: needs, caps and levels over some plain rules."""
     clock = draw(clocks)
     plain = [
-        draw(plain_rules(clock, f"rule-{n}", draw(st.sampled_from(["each", "each", "count", "streak"]))))
+        draw(plain_rules(clock, f"rule-{n}", draw(st.sampled_from(["each", "each", "count", "streak", "renewed"]))))
         for n in range(draw(st.integers(1, 3)))
     ]
     return Scene(draw(reading(clock, plain)), draw(histories(clock, most_statements)), draw(worlds(clock)))

@@ -244,7 +244,9 @@ def matches(case: Case, fact: Fact, facts: Sequence[Fact] = ()) -> bool:
 
 
 def fulfils(case: Case, fact: Fact) -> bool:
-    """Does `when` hold, and in a sequence one of its steps?"""
+    """Does `when` hold, and in a sequence one of its steps; or is it evidence that renews?"""
+    if "renew" in case.rule and is_evidence(case, fact):
+        return True
     steps = case.rule.get("sequence", {}).get("steps", [{}])
     return holds(case, fact, case.rule.get("when", {})) and any(holds(case, fact, step) for step in steps)
 
@@ -456,10 +458,14 @@ def paid_at(case: Case, found: list[Fact]) -> list[tuple[Fact, Award]]:
         given = [gain for fact in kept if (gain := better(case, kept, fact, give)) is not None]
     elif "first" in case.rule:
         given = [("learner", fact, give) for fact in kept if competes(case, fact)][:1]
-    elif "count" in case.rule and isinstance(give, list):
-        given = [(str(tier["at"]), fact, tier) for tier in give for _, fact in counts(case, kept, tier["at"])]
+    elif "renew" in case.rule:
+        given = renewable(case, kept, give)
     elif "count" in case.rule:
-        given = [(str(n), fact, give) for n, fact in counts(case, kept, case.rule["count"]["reach"])]
+        tiers = give if isinstance(give, list) else []
+        given = [(str(tier["at"]), fact, tier) for tier in tiers for _, fact in counts(case, kept, tier["at"])]
+        given += (
+            [(str(n), f, give) for n, f in counts(case, kept, case.rule["count"].get("reach"))] if not tiers else []
+        )
     else:
         given = [(fact.id, fact, give) for fact in kept if is_alive(case, fact)]
     if not is_repeated(case) and "best" not in case.rule:
@@ -511,12 +517,65 @@ def counts(case: Case, found: list[Fact], reach: int) -> list[tuple[int, Fact]]:
         if not is_alive(case, now) or (given and not count.get("repeat")):
             continue
         left_over = [f for f in found if f.place <= now.place and (not given or f.place > given[-1].place)]
-        window = [f for f in left_over if in_window(case, f, now, count.get("within"))]
-        different = count.get("different")
-        seen = [f.id for f in window] if different is None else [str(value(case, f, different)) for f in window]
-        if len(set(seen)) >= reach:
+        if enough(case, left_over, now, reach):
             given.append(now)
     return list(enumerate(given, start=first))
+
+
+def enough(case: Case, found: list[Fact], now: Fact, reach: int) -> bool:
+    """Are so many (different) ones of these in the window that ends now?"""
+    count = case.rule["count"]
+    window = [f for f in found if in_window(case, f, now, count.get("within"))]
+    different = count.get("different")
+    seen = [f.id for f in window] if different is None else [str(value(case, f, different)) for f in window]
+    return len(set(seen)) >= reach
+
+
+def renewable(case: Case, found: list[Fact], give: Json) -> list[Given]:
+    """What earns a badge that expires, and what renews it: what could do both renews.
+
+    A count rests while the badge is valid; it begins anew with what happens from the end on.
+    """
+    given: list[Given] = []
+    earlier = [one.fact for one in case.earlier]
+    number = max((int(one.key) for one in case.earlier if one.key.isdecimal()), default=0)
+    for now in found:
+        before = [fact for _, fact, _ in given] + [fact for fact in earlier if fact.place < now.place]
+        last = max(before, key=place, default=None)
+        opens, until, closes = validity(case.rule, last.happened) if last else (FOREVER, DAWN, DAWN)
+        if is_evidence(case, now) and opens <= now.happened < closes and is_alive(case, now):
+            given.append((f"renewal {now.id}", now, {key: value for key, value in give.items() if key != "points"}))
+        elif not holds(case, now, case.rule["when"]) or not is_alive(case, now):
+            continue
+        elif "count" not in case.rule:
+            given.append((now.id, now, give))
+        elif now.happened >= until:
+            earning = [f for f in found if f.place <= now.place and f.happened >= until]
+            earning = [f for f in earning if holds(case, f, case.rule["when"])]
+            if enough(case, earning, now, case.rule["count"]["reach"]):
+                number += 1
+                given.append((str(number), now, give))
+    return given
+
+
+def place(fact: Fact) -> tuple[datetime, str]:
+    return fact.place
+
+
+def is_evidence(case: Case, fact: Fact) -> bool:
+    return holds(case, fact, case.rule["renew"]["when"])
+
+
+def validity(rule: Json, begins: datetime) -> tuple[datetime, datetime, datetime]:
+    """From when on what is given then can be renewed; when it ends; until when it can be renewed."""
+    zone, until = ZoneInfo(rule.get("time_zone", "UTC")), expiry(rule, begins)
+    late = rule["renew"].get("late")
+    closes = ahead(until, late, zone) if late else until
+    return max(begins, back(until, rule["renew"]["within"], zone)), until, closes
+
+
+def expiry(rule: Json, begins: datetime) -> datetime:
+    return ahead(begins, rule["expires"], ZoneInfo(rule.get("time_zone", "UTC")))
 
 
 def sums(case: Case, found: list[Fact]) -> list[tuple[int, Fact]]:
@@ -747,3 +806,20 @@ def back(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
             return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
         except ValueError:
             day -= 1
+
+
+def ahead(now: datetime, duration: str, zone: ZoneInfo) -> datetime:
+    """`now` and a duration: months and years on the zone's calendar, all else by the clock that runs."""
+    number, unit = duration.split()
+    amount, unit = int(number), unit.rstrip("s")
+    if unit not in ("month", "year"):
+        return now + amount * timedelta(**{"weeks" if unit == "week" else f"{unit}s": 1})
+    local = now.astimezone(zone)
+    months = local.year * 12 + local.month - 1 + amount * (12 if unit == "year" else 1)
+    for day in range(local.day, 0, -1):
+        try:
+            there = local.replace(year=months // 12, month=months % 12 + 1, day=day, fold=0)
+        except ValueError:
+            continue
+        return there.astimezone(UTC)
+    raise AssertionError

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.laws.oracle import Json
-from tests.laws.rules import amounts, days, whens
+from tests.laws.rules import amounts, days, evidences, renewals, whens
 from tests.laws.stage import BADGES, CROWNS, DURATIONS, PERIODS, STACKED, ZONES, Clock
 
 LEVELS: Json = {"levels": "default", "at": {1: 0, 2: 15, 3: 40}}
@@ -70,6 +70,8 @@ def needing(draw: st.DrawFn, clock: Clock, name: str, badge: str, more: Any) -> 
     for key, (rarely, values) in optional.items():
         if draw(st.integers(1, rarely)) == 1:
             rule[key] = draw(values)
+    if draw(st.integers(1, 3)) == 1:
+        rule |= draw(renewals(clock, st.one_of(evidences, st.just({"verb": "completed", "instructor": "learner"}))))
     return rule
 
 

@@ -208,10 +208,20 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
                 "per": draw(st.sampled_from(LONGER[LONGER.index(run["every"]) + 1 :])),
             }
         return {"streak": run, "give": draw(tiers(again=True))}
+    if kind == "renewed":
+        return draw(renewable(clock))
     if kind == "each":
         return {"give": draw(gifts)}
-    if kind in OTHERS:
-        return {kind: draw(OTHERS[kind](clock)), "give": draw(worths if kind == "best" else gifts)}
+    return (
+        draw(counts(clock))
+        if kind == "count"
+        else {kind: draw(OTHERS[kind](clock)), "give": draw(worths if kind == "best" else gifts)}
+    )
+
+
+@st.composite
+def counts(draw: st.DrawFn, clock: Clock) -> Json:
+    periods = [p for p in PERIODS[clock.step] if p != "ever"]
     count: Json = {}
     if draw(st.booleans()):
         count["different"] = draw(st.sampled_from(DISTINCT))
@@ -228,6 +238,36 @@ def kinds(draw: st.DrawFn, clock: Clock, kind: str) -> Json:
     return {"count": count, "give": draw(gifts)}
 
 
+def is_renewable(by: Json) -> bool:
+    """Whether what counts so can be renewed."""
+    return "count" not in by or ("reach" in by["count"] and not by["count"].get("repeat"))
+
+
+evidences = st.one_of(st.sampled_from([{"verb": "completed"}, {"verb": "shared"}, {"verb": "asked"}]), whens)
+
+
+@st.composite
+def renewable(draw: st.DrawFn, clock: Clock) -> Json:
+    """What gives a badge that can be renewed."""
+    by = draw(kinds(clock, draw(st.sampled_from(["each", "count", "count"]))).filter(is_renewable))
+    badge = {} if "micro_credential" in by["give"] else {"badge": draw(st.sampled_from(BADGES))}
+    return by | {"give": by["give"] | badge} | draw(renewals(clock, evidences))
+
+
+@st.composite
+def renewals(draw: st.DrawFn, clock: Clock, evidence: st.SearchStrategy[Json]) -> Json:
+    """How long a badge is valid, and what renews it."""
+    renew: Json = {"when": draw(evidence), "within": draw(st.sampled_from(DURATIONS[clock.step]))}
+    if draw(st.booleans()):
+        renew["late"] = draw(st.sampled_from(DURATIONS[clock.step]))
+    return {"expires": draw(st.sampled_from(DURATIONS[clock.step])), "renew": renew}
+
+
+def can_be(rule: Json) -> Json:
+    """Without `once_per`, where there is something that renews."""
+    return {key: value for key, value in rule.items() if key != "once_per" or "renew" not in rule}
+
+
 @st.composite
 def swaps(draw: st.DrawFn, clock: Clock) -> Json:
     """Teachers and learners who reward each other."""
@@ -237,7 +277,7 @@ def swaps(draw: st.DrawFn, clock: Clock) -> Json:
     return {"swapped": swapped, **draw(st.sampled_from([{}, {}, {"type": "course"}]))}
 
 
-KINDS = ["each", "count", "count", "streak", "sum", "sequence", "best", "first"]
+KINDS = ["each", "count", "count", "streak", "sum", "sequence", "best", "first", "renewed"]
 
 
 @st.composite
@@ -262,7 +302,7 @@ def rules(draw: st.DrawFn, clock: Clock, name: str) -> Json:
         rule["limit"] = draw(st.lists(limits(PERIODS[clock.step], rule.get("to", "actor")), min_size=1, max_size=2))
     if rule.get("to") == "instructor" and draw(st.booleans()):
         rule["unless"] = [*rule.get("unless", []), draw(swaps(clock))]
-    return rule | draw(kinds(clock, draw(st.sampled_from(KINDS))))
+    return can_be(rule | draw(kinds(clock, draw(st.sampled_from(KINDS)))))
 
 
 @st.composite
@@ -279,7 +319,7 @@ def plain_rules(draw: st.DrawFn, clock: Clock, name: str, kind: str) -> Json:
     if draw(st.booleans()):
         periods = PERIODS[clock.step]
         rule["limit"] = [draw(limits(periods, "actor", CAPS[:3])), draw(limits(periods, "actor", CAPS[-2:]))]
-    return rule | draw(kinds(clock, kind))
+    return can_be(rule | draw(kinds(clock, kind)))
 
 
 def days(clock: Clock, least: int, most: int) -> st.SearchStrategy[date]:

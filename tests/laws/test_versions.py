@@ -50,7 +50,8 @@ class Told:
 def told_by_versions(draw: st.DrawFn, most_statements: int = 20) -> Told:
     """Two to four versions of one rule: such as change little, and new ones, in any order of the moments they begin."""
     clock = draw(clocks)
-    kind = draw(st.sampled_from(["each", "count", "count", "streak", "streak", "sum", "best", "sequence"]))
+    kinds = ["each", "count", "count", "streak", "streak", "sum", "best", "sequence", "renewed"]
+    kind = draw(st.sampled_from(kinds))
     found: list[tuple[datetime | None, Json]] = [(None, draw(plain_rules(clock, "rule-0", kind)))]
     for number in range(2, draw(st.integers(3, 5))):
         another = draw(st.sampled_from(["same"] * 4 + ["plain", "any"]))
@@ -93,9 +94,12 @@ def judged(told: Told) -> set[Award]:
             for (rule, life), of_version in zip(own, made, strict=True)
         ]
         found += versions.judged(lived).awards
-    return {
-        Award(people.keys[a.learner - 1], a.rule, a.key, a.happened, tuple(sorted(a.amounts.items()))) for a in found
-    }
+    return set(
+        oracle.at_one_moment(
+            Award(people.keys[a.learner - 1], a.rule, a.key, a.happened, tuple(sorted(a.amounts.items())))
+            for a in found
+        )
+    )
 
 
 def _matches(rule: Rule, told: Told, people: Known) -> dict[int, list[Match]]:
