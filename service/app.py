@@ -25,7 +25,7 @@ from service import boards, http, shipped
 from service.http import openapi, problems
 from service.http.auth import Sources, Tokens
 from service.http.express import Express
-from service.http.leaderboards import BoardsInForce
+from service.http.leaderboards import BoardsInForce, Names
 from service.http.metrics import Metrics
 from service.http.services import Services, services
 from service.http.streams import SHARE, Streams
@@ -80,6 +80,7 @@ def _services(settings: Settings, engine: Engine, redis: Redis) -> Services:
         tokens=Tokens(engine, settings.admin_token),
         sources=Sources(engine, settings.admin_token, settings.secret_key),
         boards=BoardsInForce(engine),
+        names=Names(engine),
         metrics=Metrics(engine, redis),
         streams=Streams(settings.threads // SHARE),
         needing=InForce(),

@@ -36,7 +36,7 @@ from sqlalchemy import Connection, Engine, text
 
 from service.core.rule import Board
 from service.store import boards as store
-from service.store.scores import Page, ScoreRow, Standing, everything
+from service.store.scores import NOTHING, Page, ScoreRow, Standing, everything
 
 T = TypeVar("T")
 
@@ -220,27 +220,58 @@ def renamed(redis: Redis) -> None:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def page(redis: Redis, number: int, board: Board, period: int, limit: int, offset: int) -> Page:
+class Mark(NamedTuple):
+    """What tells one state of a board from any other: the making of all boards, the names, its own changes."""
+
+    sentinel: bytes
+    names: bytes
+    changes: bytes
+
+    def is_of(self, identity: str) -> bool:
+        """Whether Redis holds the boards of this database and these definitions; False, too, where it was lost."""
+        return self.sentinel.startswith(f"{identity} ".encode())
+
+
+class Lines(NamedTuple):
+    """What Redis shows of a board, and its mark, which is not newer."""
+
+    mark: Mark
+    page: Page
+
+
+def page(redis: Redis, number: int, board: Board, period: int, limit: int, offset: int) -> Lines:
     """`limit` lines of a board after the first `offset`."""
-    place = Place(number, period, board.ties)
-    return _page(board, _run(redis, READ, place.keys, [board.ties, offset, offset + limit - 1])) or Page(0, ())
+    return _read(redis, Place(number, period, board.ties), [offset, offset + limit - 1])
 
 
-def around(redis: Redis, number: int, board: Board, period: int, learner: int, n: int) -> Page | None:
-    """The line of a learner with `n` lines before and after it; None if the learner is not on the board."""
-    place = Place(number, period, board.ties)
-    return _page(board, _run(redis, READ, place.keys, [board.ties, n, n, learner.to_bytes(8, "big")]))
+def around(redis: Redis, number: int, board: Board, period: int, learner: int, n: int) -> Lines:
+    """The line of a learner with `n` lines before and after it; none if the learner is not on the board."""
+    return _read(redis, Place(number, period, board.ties), [n, n, learner.to_bytes(8, "big")])
 
 
-def _page(board: Board, read: Any) -> Page | None:
+def _read(redis: Redis, place: Place, which: Sequence[int | bytes]) -> Lines:
+    """In one journey, for each costs a reader more than Redis takes; the mark first, so that it is not newer."""
+    pipeline = redis.pipeline(transaction=False)
+    pipeline.mget(_SENTINEL, _NAMES)
+    pipeline.get(place.key("changes"))
+    pipeline.evalsha(READ.sha, len(place.keys), *place.keys, place.ties, *which)
+    try:
+        (sentinel, names), changes, read = pipeline.execute()
+    except NoScriptError:
+        redis.script_load(READ.text)
+        return _read(redis, place, which)
+    return Lines(Mark(sentinel or b"", names or b"0", changes or b"0"), _page(place.ties, read))
+
+
+def _page(ties: str, read: Any) -> Page:
     if read is None:
-        return None
+        return NOTHING
     total, first, above, flat = read
     standings: list[Standing] = []
     for index in range(0, len(flat), 2):
         points = -int(float(flat[index + 1]))
         learner = int.from_bytes(flat[index][8:], "big")
-        rank = _rank(board.ties, first + index // 2, above, points, standings)
+        rank = _rank(ties, first + index // 2, above, points, standings)
         standings.append(Standing(rank, points, learner))
     return Page(total, tuple(standings))
 
@@ -262,17 +293,6 @@ def _run(redis: Redis, script: Script, keys: Sequence[str], arguments: Sequence[
         return redis.evalsha(script.sha, len(keys), *keys, *arguments)
     except NoScriptError:
         return redis.eval(script.text, len(keys), *keys, *arguments)
-
-
-def mark(redis: Redis, identity: str, number: int, board: Board, period: int) -> bytes | None:
-    """What changes whenever this board, or a name, or the making of all boards changes; None if Redis was lost."""
-    pipeline = redis.pipeline(transaction=False)
-    pipeline.mget(_SENTINEL, _NAMES)
-    pipeline.get(Place(number, period, board.ties).key("changes"))
-    (sentinel, names), changes = pipeline.execute()
-    if sentinel is None or not sentinel.startswith(f"{identity} ".encode()):
-        return None
-    return b"%b %b %b" % (sentinel, names or b"0", changes or b"0")
 
 
 # --- lost and rebuilt -------------------------------------------------------------------------------------------------

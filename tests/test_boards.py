@@ -32,7 +32,7 @@ def row(learner: int, points: int, minutes: float = 0, version: int = 1, opted_i
 
 def shown(redis: Redis, of: Board, rows: Iterable[ScoreRow] = ()) -> Sequence[Standing]:
     boards.project(redis, {7: of}, rows)
-    return boards.page(redis, 7, of, 0, 100, 0).standings
+    return boards.page(redis, 7, of, 0, 100, 0).page.standings
 
 
 def changes(redis: Redis, of: Board) -> bytes | None:
@@ -54,21 +54,21 @@ def test_equal_scores_rank_as_the_board_says(redis: Redis, ties: Ties, ranks: li
 def test_a_page_further_down_has_the_ranks_of_the_whole(redis: Redis, ties: Ties) -> None:
     whole = shown(redis, board(ties), [row(n, 100 - n // 3, n) for n in range(1, 30)])
     for offset in range(30):
-        assert boards.page(redis, 7, board(ties), 0, 4, offset) == (29, tuple(whole[offset : offset + 4]))
+        assert boards.page(redis, 7, board(ties), 0, 4, offset).page == (29, tuple(whole[offset : offset + 4]))
 
 
 @pytest.mark.parametrize("ties", TIES)
 def test_around_a_learner_are_the_lines_before_and_after(redis: Redis, ties: Ties) -> None:
     whole = shown(redis, board(ties), [row(n, 100 - n // 3, n) for n in range(1, 30)])
     for place, standing in enumerate(whole):
-        found = boards.around(redis, 7, board(ties), 0, standing.learner, 2)
+        found = boards.around(redis, 7, board(ties), 0, standing.learner, 2).page
         assert found == (29, tuple(whole[max(0, place - 2) : place + 3]))
 
 
 def test_nobody_is_around_a_learner_who_is_not_on_the_board(redis: Redis) -> None:
     shown(redis, board(), [row(1, 10), row(2, 0)])
-    assert boards.around(redis, 7, board(), 0, 2, 2) is None
-    assert boards.around(redis, 7, board(), 0, 99, 2) is None
+    assert boards.around(redis, 7, board(), 0, 2, 2).page.standings == ()
+    assert boards.around(redis, 7, board(), 0, 99, 2).page.standings == ()
 
 
 @pytest.mark.parametrize("ties", TIES)
@@ -195,10 +195,10 @@ def test_sql_tells_the_same_as_redis(engine: Engine, redis: Redis, seed: int) ->
         for kind in kinds:
             number, period = numbers[kind.name], random.randrange(2)
             for limit, offset in ((100, 0), (7, 0), (7, 13), (5, 1000)):
-                here = boards.page(redis, number, kind, period, limit, offset)
+                here = boards.page(redis, number, kind, period, limit, offset).page
                 assert scores.page(connection, number, kind, period, limit, offset) == here
             for learner in range(1, 41):
-                there = boards.around(redis, number, kind, period, learner, 2)
+                there = boards.around(redis, number, kind, period, learner, 2).page
                 assert scores.around(connection, number, kind, period, learner, 2) == there
 
 
@@ -212,7 +212,7 @@ def test_an_empty_redis_is_lost_until_it_is_rebuilt(engine: Engine, redis: Redis
     redis.flushall()
     assert boards.lost(engine, redis)
     boards.rebuild(engine, redis)
-    assert [one.learner for one in boards.page(redis, number, board(), 0, 10, 0).standings] == [2, 1]
+    assert [one.learner for one in boards.page(redis, number, board(), 0, 10, 0).page.standings] == [2, 1]
 
 
 def test_of_several_that_miss_the_boards_one_makes_them(engine: Engine, redis: Redis) -> None:
@@ -263,7 +263,7 @@ def test_a_row_older_than_what_was_rebuilt_does_not_come_back(engine: Engine, re
     keep(engine, [row(1, 0, version=6)._replace(board=number)])
     boards.rebuild(engine, redis)
     boards.project(redis, {number: board()}, [row(1, 30, version=5)._replace(board=number)])
-    assert boards.page(redis, number, board(), 0, 10, 0).standings == ()
+    assert boards.page(redis, number, board(), 0, 10, 0).page.standings == ()
 
 
 def test_consent_given_and_taken_back_shows_and_hides(engine: Engine, redis: Redis) -> None:
@@ -277,7 +277,7 @@ def test_consent_given_and_taken_back_shows_and_hides(engine: Engine, redis: Red
             connection.execute(tables.learner.update().values(opted_in=consent))
             rows = scores.renew(connection, 1)
         boards.project(redis, {number: kind}, rows)
-        assert boards.page(redis, number, kind, 0, 10, 0).total == total
+        assert boards.page(redis, number, kind, 0, 10, 0).page.total == total
 
 
 def test_rebuilding_beside_a_running_drain_loses_nothing(engine: Engine, redis: Redis) -> None:
@@ -307,5 +307,5 @@ def test_rebuilding_beside_a_running_drain_loses_nothing(engine: Engine, redis: 
         thread.join()
     with engine.connect() as connection:
         told = scores.page(connection, number, board(), 0, 100, 0)
-    assert boards.page(redis, number, board(), 0, 100, 0) == told
+    assert boards.page(redis, number, board(), 0, 100, 0).page == told
     assert not boards.lost(engine, redis)

@@ -60,7 +60,7 @@ def shown(engine: Engine, redis: Redis) -> list[tuple[int, int]]:
     """The board in Redis: (learner, points)."""
     with engine.connect() as connection:
         ((number, board),) = boards.in_force(connection).boards.items()
-    return [(line.learner, line.points) for line in boards.page(redis, number, board, 0, 10, 0).standings]
+    return [(line.learner, line.points) for line in boards.page(redis, number, board, 0, 10, 0).page.standings]
 
 
 def unseen(here: AtWork) -> None:

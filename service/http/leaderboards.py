@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection, Engine
 
 from service import boards
-from service.boards import InForce
+from service.boards import InForce, Lines, Mark
 from service.core import windows
 from service.core.rule import Board
 from service.http.auth import requires
@@ -30,6 +30,9 @@ blueprint = Blueprint(
     "leaderboards", __name__, url_prefix="/api/v1/leaderboards", description="Who has how many points"
 )
 FRESH_SECONDS = 1.0
+NAMED_SECONDS = 10.0
+"""How long a name is remembered at most; it is asked for again as soon as Redis says that any has changed."""
+NAMED_MOST = 100_000
 
 
 class BoardsInForce:
@@ -46,6 +49,34 @@ class BoardsInForce:
                 known = (monotonic() + FRESH_SECONDS, boards.in_force(connection))
             self._known = known
         return known[1]
+
+
+class Names:
+    """What learners are called, remembered as long as nobody is given another name."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: tuple[bytes, float, dict[int, str | None]] = b"", 0.0, {}
+
+    def of(self, learners: Sequence[int], counter: bytes | None = None) -> Mapping[int, str | None]:
+        """The names of these learners, and maybe of others.
+
+        counter: grows with every new name, and was read before names are asked for, so that what is remembered under it
+        is never older; None: they are asked for in any case.
+        """
+        if counter is None:
+            return self._asked(learners)
+        remembered, until, names = self._known
+        if remembered != counter or until < monotonic() or len(names) > NAMED_MOST:
+            names = {}
+            self._known = counter, monotonic() + NAMED_SECONDS, names
+        if strangers := [learner for learner in learners if learner not in names]:
+            names.update(self._asked(strangers))
+        return names
+
+    def _asked(self, learners: Sequence[int]) -> Mapping[int, str | None]:
+        with self._engine.connect() as connection:
+            return scores.names(connection, learners)
 
 
 class Seen(NamedTuple):
@@ -166,14 +197,14 @@ def around(arguments: Mapping[str, Any], board: str, learner: int) -> Response:
     seen = named(board, arguments["period"])
     key = (seen.number, seen.board, seen.period, learner, arguments["n"])
 
-    def in_redis() -> Page | None:
+    def in_redis() -> Lines:
         return boards.around(services().redis, *key)
 
-    def in_sql(connection: Connection) -> Page | None:
+    def in_sql(connection: Connection) -> Page:
         return scores.around(connection, *key)
 
     look = _looked(seen, in_redis, in_sql, request.if_none_match.contains_weak)
-    if look.body is not None and look.found is None:
+    if look.found is not None and not look.found.standings:
         raise Problem(404, f"Learner {learner} is not on the board {board!r} in {seen.label}.")
     return _answered(look)
 
@@ -241,7 +272,7 @@ def shown(seen: Seen, limit: int, offset: int, known: Known) -> Look:
     """A page of a board."""
     key = (seen.number, seen.board, seen.period, limit, offset)
 
-    def in_redis() -> Page:
+    def in_redis() -> Lines:
         return boards.page(services().redis, *key)
 
     def in_sql(connection: Connection) -> Page:
@@ -250,21 +281,18 @@ def shown(seen: Seen, limit: int, offset: int, known: Known) -> Look:
     return _looked(seen, in_redis, in_sql, known)
 
 
-def _looked(
-    seen: Seen, in_redis: Callable[[], Page | None], in_sql: Callable[[Connection], Page | None], known: Known
-) -> Look:
+def _looked(seen: Seen, in_redis: Callable[[], Lines], in_sql: Callable[[Connection], Page], known: Known) -> Look:
     """The lines that Redis has, or that SQL has with the same ranks where Redis does not hold them.
 
-    The ETag is made before the lines are read: if they change in between it is too old, and the caller asks once more.
+    The ETag is never newer than the lines: if they changed meanwhile it is too old, and the caller asks once more.
     """
     try:
-        mark = boards.mark(services().redis, seen.identity, seen.number, seen.board, seen.period)
-        if mark is not None:
+        mark, found = in_redis()
+        if mark.is_of(seen.identity):
             etag = _etag(mark, seen)
             if known(etag):
                 return Look(etag, live=True)
-            found = in_redis()
-            return Look(etag, live=True, found=found, body=_written(seen, found))
+            return Look(etag, live=True, found=found, body=_written(seen, found, mark.names))
     except RedisError as error:
         log.warning("Redis is away; the board is read in SQL", error=str(error))
     with services().engine.connect() as connection:
@@ -274,16 +302,14 @@ def _looked(
     return Look(etag, live=False, found=found, body=None if known(etag) else body)
 
 
-def _written(seen: Seen, found: Page | None) -> bytes:
-    total, standings = found or Page(0, ())
-    with services().engine.connect() as connection:
-        names = scores.names(connection, [standing.learner for standing in standings]) if standings else {}
+def _written(seen: Seen, found: Page, renamed: bytes | None = None) -> bytes:
+    names = services().names.of([standing.learner for standing in found.standings], renamed)
     lines = [
         {"rank": rank, "score": points, "learner": {"id": str(learner), "name": names.get(learner)}}
-        for rank, points, learner in standings
+        for rank, points, learner in found.standings
     ]
     title = in_words(seen.board.title) or seen.board.name
-    said = {"board": seen.board.name, "title": title, "period": seen.label, "total": total, "entries": lines}
+    said = {"board": seen.board.name, "title": title, "period": seen.label, "total": found.total, "entries": lines}
     return msgspec.json.encode(said)
 
 
@@ -296,9 +322,9 @@ def _answered(look: Look) -> Response:
     return response
 
 
-def _etag(mark: bytes, seen: Seen) -> str:
+def _etag(mark: Mark, seen: Seen) -> str:
     said = f"{seen.number} {seen.period} {in_words(seen.board.title)}".encode()
-    return hashlib.sha256(mark + b" " + said).hexdigest()[:24]
+    return hashlib.sha256(b" ".join((*mark, said))).hexdigest()[:24]
 
 
 def _links(seen: Seen, limit: int, offset: int, total: int) -> str:

@@ -15,7 +15,7 @@ from service.settings import Settings
 
 if TYPE_CHECKING:
     from service.http.auth import Sources, Tokens
-    from service.http.leaderboards import BoardsInForce
+    from service.http.leaderboards import BoardsInForce, Names
     from service.http.metrics import Metrics
     from service.http.streams import Streams
 
@@ -30,6 +30,7 @@ class Services:
     tokens: Tokens
     sources: Sources
     boards: BoardsInForce
+    names: Names
     metrics: Metrics
     streams: Streams
     intake: Intake

@@ -43,6 +43,10 @@ class Page(NamedTuple):
     standings: tuple[Standing, ...]
 
 
+NOTHING = Page(0, ())
+"""What is around a learner who is not on the board."""
+
+
 _points = case((learner.c.erased.is_(None), score.c.points), else_=0)
 """What is shown: of a learner who was erased, nothing."""
 _columns = (score.c.board, score.c.period, score.c.learner, _points, score.c.reached, score.c.version)
@@ -120,15 +124,15 @@ def page(connection: Connection, number: int, board: Board, period: int, limit: 
     return Page(total, tuple(Standing(*row[:3]) for row in rows))
 
 
-def around(connection: Connection, number: int, board: Board, period: int, who: int, n: int) -> Page | None:
-    """The line of a learner with `n` lines before and after it; None if the learner is not on the board."""
+def around(connection: Connection, number: int, board: Board, period: int, who: int, n: int) -> Page:
+    """The line of a learner with `n` lines before and after it; none if the learner is not on the board."""
     query = text(
         f"WITH board AS MATERIALIZED ({_ranked(board)}), mine AS (SELECT place FROM board WHERE learner = :who) "  # noqa: S608
         "SELECT rank, points, board.learner, total FROM board, mine "
         "WHERE board.place BETWEEN mine.place - :n AND mine.place + :n ORDER BY board.place"
     )
     rows = connection.execute(query, {"board": number, "period": period, "who": who, "n": n}).all()
-    return Page(rows[0].total, tuple(Standing(*row[:3]) for row in rows)) if rows else None
+    return Page(rows[0].total, tuple(Standing(*row[:3]) for row in rows)) if rows else NOTHING
 
 
 def _size(connection: Connection, number: int, board: Board, period: int) -> int:

@@ -12,7 +12,7 @@ from service.app import create_app
 from service.core import windows
 from service.core.rule import Board
 from service.settings import Settings
-from service.store import scores
+from service.store import scores, tables
 from tests.http.conftest import Caller
 from tests.http.people import board, learner, score
 
@@ -119,6 +119,21 @@ def test_a_change_of_scores_or_names_has_another_etag(
     boards.rebuild(engine, redis, force=True)
     seen.append(etag())
     assert len(set(seen)) == 4
+
+
+def test_names_are_remembered_until_somebody_is_renamed(
+    reader: Caller, march: dict[str, int], redis: Redis, engine: Engine
+) -> None:
+    def first() -> str:
+        found = reader("/api/v1/leaderboards/month?period=2026-03").get_json()["entries"]
+        return str(found[0]["learner"]["name"])
+
+    assert first() == "Bob"
+    with engine.begin() as connection:
+        connection.execute(tables.learner.update().where(tables.learner.c.id == march["Bob"]).values(name="Robert"))
+    assert first() == "Bob"
+    boards.renamed(redis)
+    assert first() == "Robert"
 
 
 def test_an_etag_from_before_redis_was_lost_is_no_longer_right(

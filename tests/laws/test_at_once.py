@@ -99,7 +99,7 @@ def assert_on_the_boards(engine: Engine, redis: Redis) -> None:
     with engine.begin() as connection:
         board = next(b for b in boards.in_force(connection).boards.items() if b[1].name == "all-time")
         booked = scores.page(connection, *board, 0, 100, 0)
-    shown = boards.page(redis, *board, 0, 100, 0)
+    shown = boards.page(redis, *board, 0, 100, 0).page
     assert shown == booked
     assert shown.total > 0
 
