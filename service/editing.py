@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from service.core import rulebook
+from service.core import rulebook, windows
 from service.core.evaluate import DAWN
 from service.core.language import Documents
 from service.core.places import Problem, shown
@@ -38,6 +38,13 @@ class Written(NamedTuple):
     def etag(self) -> str:
         """What tells this text from every other that there was under this name."""
         return f"{self.version.version}-{etag_of(self.text)}"
+
+
+def since(connection: Driver, said: str) -> Since:
+    """From when on a change counts: `now`, `beginning`, a day of the service's zone, or a moment; else ValueError."""
+    if said == "now" or said == "beginning":
+        return "now" if said == "now" else "beginning"
+    return windows.begins(said, rules.in_force(connection).zone)
 
 
 def etag_of(text: str, files: Files = ()) -> str:

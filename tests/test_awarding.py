@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -97,6 +98,44 @@ def test_a_rule_that_needs_a_badge_counts_one_given_by_hand(here: AtWork) -> Non
     here.drain()
     assert here.points("ann") == 7
     assert here.differences() == []
+
+
+def test_a_folder_and_its_preview_leave_what_is_awarded_by_hand(
+    here: AtWork, environ: dict[str, str], tmp_path: Path
+) -> None:
+    award(here, CSV)
+    here.drain()
+
+    def run(*words: str) -> str:
+        ran = CliRunner().invoke(plaudit, ["rules", *words], env=environ)
+        assert ran.exit_code == 0, ran.exception
+        return ran.stdout
+
+    copy = tmp_path / "copy"
+    run("export", str(copy))
+    assert [path.name for path in (copy / "rule").iterdir()] == ["r.yaml"]
+    needy = "rule: stack\ntitle: S\nhow_to_earn: H\nneeds: {badge: keen}\ngive: {points: 7}\n"
+    (copy / "rule" / "r.yaml").write_text(needy)  # r goes, and stack comes
+    foreseen = json.loads(run("preview", str(copy), "--json"))
+    assert {one["rule"]: one["change"] for one in foreseen["rules"]} == {"stack": "new", "r": "retired"}
+    assert (foreseen["gained"], foreseen["lost"]) == ({"points": 7}, {})
+    applied = run("apply", str(copy)).splitlines()  # after a warning that no rule of the folder gives the badge
+    assert applied[1:3] == ["rule stack: version 1", "rule r: retired, keeps what it gave"]
+    here.count_again()
+    assert (here.badges("ann"), here.points("ann"), here.badges("bob")) == (["keen"], 7, ["steady"])
+    assert here.differences() == []
+    # what is decided next needs no rule to be put in force again
+    award(here, CSV.replace("ann@", "eve@"))
+    here.drain()
+    assert (here.badges("eve"), here.points("eve")) == (["keen"], 7)
+
+
+def test_a_rule_that_gives_by_hand_is_previewed_among_the_others(here: AtWork, environ: dict[str, str]) -> None:
+    award(here, CSV)
+    here.drain()
+    command = ["rules", "preview", "--retire", "by-hand-keen", "--take-back", "--json"]
+    told = json.loads(CliRunner().invoke(plaudit, command, env=environ).stdout)
+    assert (told["lost"], [one["achievement"] for one in told["badges"]]) == ({"badge:keen": -1}, ["keen"])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ import click
 from redis import Redis
 from sqlalchemy import Engine
 
-from service import boards, jobs
+from service import boards, editing, jobs
 from service.commands.rules import Folder
 from service.core import rulebook
 from service.core.language import Documents
@@ -27,11 +27,11 @@ from service.replay import replay as recounting
 from service.settings import Settings, settings
 from service.store import documents, publishing, rules
 from service.store.engine import driver, engine
-from service.store.publishing import Merged, Since
+from service.store.publishing import Merged
 from service.stores import running
 
 
-def apply(folder: Folder, yes: bool, as_json: bool, since: Since = "beginning", overwrite: bool = False) -> bool:
+def apply(folder: Folder, yes: bool, as_json: bool, since: str = "beginning", overwrite: bool = False) -> bool:
     """Puts the rules of a folder in force, and says so; False if they have errors, or somebody asked said no.
 
     since: from when on versions of rules that changed give. overwrite: what was edited through the API goes, where the
@@ -94,11 +94,18 @@ def _conflicts(merged: Merged, overwrite: bool) -> Iterator[str]:
         yield f"{kind} {name}: was {did} through the API, and {goes if overwrite else stays}"
 
 
-def _changes(database: Engine, merged: Merged, zone: ZoneInfo | None, since: Since, keep: bool) -> list[str]:
+def _moment(database: Engine, since: str) -> datetime | None:
+    """None: all of history."""
+    with database.begin() as connection:
+        return publishing.moment(editing.since(driver(connection), since), datetime.now(UTC))
+
+
+def _changes(database: Engine, merged: Merged, zone: ZoneInfo | None, since: str, keep: bool) -> list[str]:
     """What applying these documents changes, a line each; kept only with `keep`. zone: None for the one in force."""
     with database.connect() as connection, connection.begin() as transaction:
         beneath, by = driver(connection), "plaudit rules apply"
-        changes = publishing.apply(beneath, merged.documents, zone, since=since, by=by, api=merged.api)
+        begins = editing.since(beneath, since)
+        changes = publishing.apply(beneath, merged.documents, zone, since=begins, by=by, api=merged.api)
         if not keep:
             transaction.rollback()
     return changes
@@ -183,11 +190,11 @@ def _by_hand(one: Stored) -> bool:
     return one.kind == "rule" and one.name.startswith(BY_HAND)
 
 
-def replay(since: datetime | None, as_json: bool) -> None:
+def replay(since: str, as_json: bool) -> None:
     """Has history counted again by all rules, here or by the workers that run; says how far it is."""
     with running(settings()) as here, _connected(here) as (database, redis):
         try_again(database)
-        again = _behind(database) or recounting(database, since, "plaudit replay")
+        again = _behind(database) or recounting(database, _moment(database, since), "plaudit replay")
         worker = jobs.anybody_works(redis)
         if again:
             _count_again(database, redis, again, worker, as_json)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import msgspec
 
+from service import editing
 from service.commands.rules import Folder
 from service.core import rulebook
 from service.core.rule import Rule
 from service.errors import Refusal
 from service.preview import Report, Wanted, preview
-from service.preview.changes import of_directory, starting
+from service.preview.changes import of_directory, others
 from service.preview.told import BoardMove, Difference, RuleChange, Who
 from service.settings import settings
 from service.store import publishing, rules
 from service.store.engine import Driver, driver, engine, snapshot
+from service.store.rules import Ruleset
 from service.stores import running
 
 LINES = 10
@@ -27,7 +29,7 @@ LINES = 10
 
 
 def preview_rules(
-    path: Path | None, folder: Folder | None, retire: str | None, since: date | None, take_back: bool, as_json: bool
+    path: Path | None, folder: Folder | None, retire: str | None, since: str, take_back: bool, as_json: bool
 ) -> bool:
     """Prints what one document, a folder or a retirement would do; False if what was named has errors."""
     if folder is not None and folder.errors:
@@ -51,7 +53,7 @@ def _wanted(
     path: Path | None,
     folder: Folder | None,
     retire: str | None,
-    since: date | None,
+    since: str,
     take_back: bool,
 ) -> Mapping[str, Wanted]:
     ruleset = rules.in_force(connection)
@@ -59,24 +61,24 @@ def _wanted(
         if not any(version.rule.name == retire for version in ruleset.versions):
             raise Refusal(f'No rule "{retire}" is in force.')
         return {retire: Wanted(None, takes_back=take_back)}
+    begins = publishing.moment(editing.since(connection, since), datetime.now(UTC))
     if folder is not None:
         merged = publishing.merged(connection, folder.documents)
         if errors := [problem for problem in merged.problems if problem.severity == "error"]:
             raise Refusal("\n".join(map(str, errors)))
-        return of_directory(ruleset, merged.documents.rules)
+        return of_directory(ruleset, merged.documents.rules, begins)
     assert path is not None
-    return {rule.name: Wanted(rule, starting(rule, since, ruleset.zone)) for rule in _candidates(connection, path)}
+    return {rule.name: Wanted(rule, begins) for rule in _candidates(connection, ruleset, path)}
 
 
-def _candidates(connection: Driver, path: Path) -> list[Rule]:
-    """The rules in a file, read together with the documents in force; raises Refusal with every mistake in it."""
+def _candidates(connection: Driver, ruleset: Ruleset, path: Path) -> list[Rule]:
+    """The rules that would be others with a file beside all in force; raises Refusal with every mistake in it."""
     text = path.read_text(encoding="utf-8")
     documents, problems = rulebook.amended(rules.stored(connection), text)
     errors = [str(one).replace(rulebook.CANDIDATE, str(path), 1) for one in problems if one.severity == "error"]
     if errors:
         raise Refusal("\n".join(errors))
-    named = {name for kind, name in rulebook.named(text) if kind == "rule"}
-    return [rule for rule in documents.rules if rule.name in named]
+    return others(ruleset, documents.rules, rulebook.named(text))
 
 
 class _Progress:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
 
 from service.commands.rules import SINCE
@@ -15,10 +13,10 @@ from service.commands.rules import SINCE
     type=SINCE,
     default="beginning",
     show_default=True,
-    help="Read again only what happened since a moment like 2026-03-01T00:00:00Z.",
+    help="Read again only what happened since a day like 2026-03-01, or a moment.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def command(since: datetime | str, as_json: bool) -> None:
+def command(since: str, as_json: bool) -> None:
     """Count history again by all rules, and book the differences.
 
     The service stays up, and what is in force goes on giving meanwhile. A worker that runs does it; without one it is
@@ -28,4 +26,4 @@ def command(since: datetime | str, as_json: bool) -> None:
 
     if since == "now":
         raise click.UsageError("--since now leaves nothing to be counted again.")
-    replay(since if isinstance(since, datetime) else None, as_json)
+    replay(since, as_json)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
+from zoneinfo import ZoneInfo
 
 import click
 
 from service import shipped
+from service.core import windows
 from service.core.language import Documents, Problem, load, read_directory
 from service.core.misses import Miss
 from service.core.places import shown
@@ -21,8 +22,6 @@ from service.core.rehearsal import Uncovered, Verdict, run, uncovered
 from service.errors import Refusal
 
 Command = Callable[..., Any]
-Since = datetime | Literal["now", "beginning"]
-"""From when on a change counts."""
 
 
 class Folder(NamedTuple):
@@ -41,20 +40,18 @@ class Folder(NamedTuple):
 
 
 class _Since(click.ParamType):  # type: ignore[type-arg]
-    """`now`, `beginning`, or a moment of a time zone."""
+    """`now`, `beginning`, a day of the service's time zone, or a moment."""
 
     name = "moment"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Since:
-        if value in ("now", "beginning"):
-            return "now" if value == "now" else "beginning"
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
-            moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+            if value not in ("now", "beginning"):
+                windows.begins(value, ZoneInfo("UTC"))
         except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            self.fail("write now, beginning, or a moment like 2026-03-01T00:00:00Z", param, ctx)
-        return moment
+            wrong = "write now, beginning, a day like 2026-03-01, or a moment like 2026-03-01T09:00:00Z"
+            self.fail(wrong, param, ctx)
+        return str(value)
 
 
 SINCE = _Since()
@@ -275,11 +272,11 @@ def _case(suite: ElementTree.Element, tests: str, name: str, path: str, line: in
     type=SINCE,
     default="beginning",
     show_default=True,
-    help="From when on rules that changed count: now, beginning, or a moment like 2026-03-01T00:00:00Z.",
+    help="From when on rules that changed count: now, beginning, a day like 2026-03-01, or a moment.",
 )
 @click.option("--overwrite", is_flag=True, help="Overwrite what was edited through the API since, too.")
 @_json
-def apply_(directory: Path | None, yes: bool, since: Since, overwrite: bool, as_json: bool) -> None:
+def apply_(directory: Path | None, yes: bool, since: str, overwrite: bool, as_json: bool) -> None:
     """Put the rules in DIR in force as a whole; if anything is wrong with them, those stay that were.
 
     At a terminal it says first what would change, and asks. Rules that changed are counted again over all of history:
@@ -310,24 +307,27 @@ def export_(directory: Path, as_json: bool) -> None:
 
 @command.command("preview")
 @click.argument("path", metavar="[PATH]", required=False, type=click.Path(exists=True, path_type=Path))
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only what happens from that day on goes by PATH.")
+@click.option(
+    "--since",
+    type=SINCE,
+    default="beginning",
+    show_default=True,
+    help="From when on rules that change would count: now, beginning, a day like 2026-03-01, or a moment.",
+)
 @click.option("--retire", metavar="RULE", help="What retiring this rule would do, instead of PATH.")
 @click.option("--take-back", is_flag=True, help="With --retire: take back what the rule gave.")
 @_json
-def preview(path: Path | None, since: datetime | None, retire: str | None, take_back: bool, as_json: bool) -> None:
+def preview(path: Path | None, since: str, retire: str | None, take_back: bool, as_json: bool) -> None:
     """Say what other rules would do on all of history, and do nothing.
 
-    PATH is a file with changed or new rules, read together with those in force; or a folder, which would be in force
-    as a whole (PLAUDIT_RULES_DIR unless named). Who would gain and lose how much, which badges would be given or lose
-    their ground, and how boards would move. Exit status 1 if there are errors in PATH.
+    PATH is a file with changed or new documents, read together with those in force; or a folder, which would be in
+    force as a whole (PLAUDIT_RULES_DIR unless named). Who would gain and lose how much, which badges would be given or
+    lose their ground, and how boards would move. Exit status 1 if there are errors in PATH.
     """
     from service.commands.previewing import preview_rules
 
     folder = None if retire or (path and path.is_file()) else read(path)
-    if since and folder:
-        raise Refusal("--since goes with a file of rules, not with a folder.", 2)
-    day = since.date() if since else None
-    raise SystemExit(0 if preview_rules(path, folder, retire, day, take_back, as_json) else 1)
+    raise SystemExit(0 if preview_rules(path, folder, retire, since, take_back, as_json) else 1)
 
 
 # --- health -------------------------------------------------------------------------------------------------------

@@ -120,6 +120,16 @@ def start_of_day(day: date, zone: ZoneInfo) -> datetime:
     return _utc(datetime(day.year, day.month, day.day, tzinfo=zone))
 
 
+def begins(said: str, zone: ZoneInfo) -> datetime:
+    """The moment that `2026-03-01`, a day in `zone`, or `2026-03-01T09:00:00Z` says; ValueError for anything else."""
+    if len(said) == len("2026-03-01"):
+        return start_of_day(date.fromisoformat(said), zone)
+    moment = datetime.fromisoformat(said)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    return _utc(moment)
+
+
 def _utc(local: datetime) -> datetime:
     """`local` as UTC; beyond the ends of the calendar the same clock time."""
     try:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import date, datetime
 from typing import NoReturn
 
 from flask import request
 from marshmallow import Schema, fields
 
-from service.core import windows
+from service import editing
 from service.core.places import Problem as Mistake
 from service.editing import Mistaken, Unseen
 from service.http.problems import Problem
-from service.store import rules
 from service.store.engine import Driver
 from service.store.publishing import Since
 
@@ -112,16 +110,10 @@ def seen_by() -> str | None:
 
 def moment(connection: Driver, said: str) -> Since:
     """From when on: a day is that of the service's zone; 400 for anything else."""
-    if said == "now" or said == "beginning":
-        return "now" if said == "now" else "beginning"
     with suppress(ValueError, OverflowError):
-        if len(said) == len("2026-03-01"):
-            return windows.start_of_day(date.fromisoformat(said), rules.in_force(connection).zone)
-        moment = datetime.fromisoformat(said)
-        if moment.tzinfo is not None:
-            return moment
+        return editing.since(connection, said)
     wrong = "write now, beginning, a day like 2026-03-01, or a moment like 2026-03-01T09:00:00Z"
-    raise Problem(400, f"since: {wrong}.", errors=[{"path": "since", "message": wrong}])
+    raise Problem(400, f"?since: {wrong}.", errors=[{"path": "?since", "message": wrong}])
 
 
 def refuse(kind: str, name: str, error: Unseen | Mistaken) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,20 +14,19 @@ from marshmallow import Schema, fields, validate
 
 from service import previews
 from service.core import rulebook
-from service.core.language import Problem as Mistake
 from service.core.rule import Rule
 from service.http.auth import requires
+from service.http.editing import YAML, mistake, moment
 from service.http.problems import Problem
 from service.http.resources import Blueprint, in_words
 from service.http.services import services
 from service.preview import Wanted
-from service.preview.changes import starting
+from service.preview.changes import others
 from service.previews import Job
-from service.store import rules
-from service.store.engine import driver, snapshot
+from service.store import publishing, rules
+from service.store.engine import Driver, driver, snapshot
 
 blueprint = Blueprint("previews", __name__, url_prefix="/api/v1/rules", description="What a change of rules would do")
-YAML = ("application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml")
 LONGEST_WAIT_SECONDS = 10
 _WAIT = re.compile(r"\bwait=(\d{1,4})\b", re.ASCII)
 
@@ -164,8 +164,9 @@ class Preview(Schema):
 class Asked(Schema):
     """What is to be previewed beside the document."""
 
-    since = fields.Date(
-        load_default=None, metadata={"description": "only what happens from that day on would go by it"}
+    since = fields.String(
+        load_default="beginning",
+        metadata={"description": "from when on it would count, as when it is published", "example": "2026-03-01"},
     )
     take_back = fields.Boolean(
         load_default=False, metadata={"description": "without a document: retired, the rule takes back what it gave"}
@@ -174,7 +175,8 @@ class Asked(Schema):
 
 BODY = {
     "requestBody": {
-        "description": "The rule as it would be, as a YAML document. None: the rule would be retired.",
+        "description": "The rule as it would be, as a YAML document, with others that would be put in force with it, "
+        "like a vocabulary. None: the rule would be retired.",
         "content": {"application/yaml": {"schema": {"type": "string"}}},
     },
     "parameters": [
@@ -271,7 +273,7 @@ def _report(job: Job) -> dict[str, Any]:
 # --- from the document to what is wanted --------------------------------------------------------------------------
 
 
-def _wanted(connection: Any, name: str, asked: Mapping[str, Any]) -> dict[str, Wanted]:
+def _wanted(connection: Driver, name: str, asked: Mapping[str, Any]) -> dict[str, Wanted]:
     """What the request asks for; 404, 415 or 422 where that cannot be."""
     body = request.get_data()
     ruleset = rules.in_force(connection)
@@ -281,23 +283,20 @@ def _wanted(connection: Any, name: str, asked: Mapping[str, Any]) -> dict[str, W
         return {name: Wanted(None, takes_back=asked["take_back"])}
     if request.mimetype not in YAML:
         raise Problem(415, "Send the rule as application/yaml.", headers={"Accept": "application/yaml"})
-    found = _read(connection, body, name)
-    return {name: Wanted(found, starting(found, asked["since"], ruleset.zone))}
+    changed, since = _read(connection, body, name), moment(connection, asked["since"])
+    return {rule.name: Wanted(rule, publishing.moment(since, datetime.now(UTC))) for rule in changed}
 
 
-def _read(connection: Any, body: bytes, name: str) -> Rule:
+def _read(connection: Driver, body: bytes, name: str) -> list[Rule]:
+    """The rules that would be others with this document, that of the address first."""
     try:
         documents, problems = rulebook.amended(rules.stored(connection), body.decode())
     except UnicodeDecodeError as error:
         raise Problem(422, f"The document is no UTF-8: {error}") from None
     mistakes = [one for one in problems if one.severity == "error"]
     if mistakes:
-        raise Problem(422, str(mistakes[0]), errors=[_mistake(one) for one in mistakes])
-    rule = next((one for one in documents.rules if one.name == name), None)
-    if rule is None or ("rule", name) not in rulebook.named(body.decode()):
+        raise Problem(422, str(mistakes[0]), errors=[mistake(one) for one in mistakes])
+    named = rulebook.named(body.decode())
+    if ("rule", name) not in named:
         raise Problem(422, f'The document is not the rule of this address: start it with "rule: {name}".')
-    return rule
-
-
-def _mistake(one: Mistake) -> dict[str, str]:
-    return {"path": f"{one.path}:{one.line}:{one.column}", "message": one.message}
+    return others(rules.in_force(connection), documents.rules, named)

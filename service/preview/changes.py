@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from service.core import windows
 from service.core.evaluate import DAWN
+from service.core.matching import matcher
 from service.core.rule import First, Rule
 from service.core.rule_document import BY_HAND
 from service.core.strata import reads_awards
@@ -101,7 +100,7 @@ def changes(ruleset: Ruleset, wanted: Mapping[str, Wanted]) -> list[Change]:
 def _undivided(before: Version | None, rule: Rule) -> bool:
     """Whether versions cannot take turns: one race of all history decides, or what others have given."""
     lives = [life.rule for life in before.lives] if before else []
-    return any(isinstance(one.kind, First) or reads_awards(one) for one in (rule, *lives))
+    return any(isinstance(one.kind, First) or reads_awards(one) or matcher(one).swapped for one in (rule, *lives))
 
 
 def _beside(change: Change) -> Change:
@@ -115,17 +114,21 @@ def _beside(change: Change) -> Change:
     return change._replace(after=after._replace(lives=(*stay, after)))
 
 
-def starting(rule: Rule, day: date | None, zone: ZoneInfo) -> datetime | None:
-    """The first moment of a day as the rule counts days. zone: that of the service."""
-    return windows.start_of_day(day, windows.zone(rule.time_zone) if rule.time_zone else zone) if day else None
+def others(ruleset: Ruleset, documents: Iterable[Rule], named: Collection[tuple[str, str]]) -> list[Rule]:
+    """Of these rules the named ones, and those that are others than in force: by a vocabulary, say, beside them."""
+    there = {version.rule.name: version.rule for version in ruleset.versions}
+    return [one for one in documents if ("rule", one.name) in named or there.get(one.name) != one]
 
 
-def of_directory(ruleset: Ruleset, documents: Iterable[Rule]) -> dict[str, Wanted]:
-    """What applying these rules as a whole would make of those in force; drafts and what is missing are retired."""
+def of_directory(ruleset: Ruleset, documents: Iterable[Rule], since: datetime | None = None) -> dict[str, Wanted]:
+    """What applying these rules as a whole would make of those in force; drafts and what is missing are retired.
+
+    since: only what happens from then on would go by those that are others.
+    """
     rules_there = {rule.name: rule for rule in documents if rule.status in ("live", "trial")}
     given = {version.rule.name for version in ruleset.versions if version.gives}
     gone = {name for name in given - rules_there.keys() if not name.startswith(BY_HAND)}  # no folder holds these
-    return {name: Wanted(rules_there.get(name)) for name in (*rules_there, *sorted(gone))}
+    return {name: Wanted(rules_there.get(name), since) for name in (*rules_there, *sorted(gone))}
 
 
 def boards(ruleset: Ruleset, changes: Iterable[Change]) -> Iterator[tuple[Counted, Counted]]:

@@ -20,7 +20,7 @@ from service.cli import plaudit
 from service.jobs import anybody_works
 from service.store.engine import driver
 from tests.at_work import AtWork
-from tests.written import SHARED, days
+from tests.written import SHARED, days, moment
 
 RULE = f"""\
 rule: sharing
@@ -299,3 +299,13 @@ def test_what_cannot_be_divided_is_said_to_count_from_the_beginning(
     whole = ", from the beginning: what it gives is decided by all of history"
     assert apply("--since", "2026-03-01T00:00:00Z").output.splitlines()[0] == f"rule sharing: version 1{whole}"
     assert here.execute("SELECT since FROM rule_version") == [(None,)]
+
+
+def test_what_is_new_in_a_folder_counts_from_a_day_of_the_services_zone(
+    apply: Callable[..., Result], folder: Path, environ: dict[str, str], here: AtWork
+) -> None:
+    apply()
+    here.execute("UPDATE ruleset SET time_zone = 'Europe/Berlin'")
+    (folder / "sharing.yaml").write_text(RULE.replace("10", "20"))
+    assert "rule sharing: version 2" in apply("--since", "2026-03-01").output
+    assert here.execute("SELECT since FROM rule_version ORDER BY version")[-1] == (moment("2026-02-28T23:00:00"),)

@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
 from service.cli import plaudit
 from tests.at_work import AtWork
 from tests.http.test_previews import NEW
-from tests.written import days, said
+from tests.written import COMPLETED, SHARED, WORDS, days, said
 
 
 @pytest.fixture
@@ -67,9 +68,32 @@ def test_a_retirement_that_takes_back(here: AtWork, environ: dict[str, str]) -> 
     ]
 
 
+def test_a_vocabulary_is_shown_by_the_rules_that_would_mean_something_else(
+    here: AtWork, environ: dict[str, str], tmp_path: Path
+) -> None:
+    here.take(said(20, "2026-01-06", verb=SHARED))
+    words = {**WORDS, "verbs": {**WORDS["verbs"], "completed": [COMPLETED, SHARED]}}
+    (tmp_path / "words.yaml").write_text(yaml.safe_dump(words, sort_keys=False))
+    answer = json.loads(previewed(environ, tmp_path / "words.yaml", "--json").output)
+    assert {one["rule"]: (one["awards_before"], one["awards_after"]) for one in answer["rules"]} == {
+        "r": (3, 4),
+        "other": (1, 1),
+    }
+
+
+def test_what_counts_from_a_day_on_counts_so_in_a_file_and_in_a_folder(
+    here: AtWork, environ: dict[str, str], file: Path
+) -> None:
+    for since, gained in (("2026-01-02", {"points": 30}), ("2026-01-05T12:00:00Z", {"points": 15}), ("now", {})):
+        for path in (file, file.parent):
+            answer = json.loads(previewed(environ, path, "--since", since, "--json").output)
+            assert answer["gained"] == gained
+    wrong = previewed(environ, file, "--since", "tomorrow")
+    assert (wrong.exit_code, "write now, beginning, a day like 2026-03-01" in wrong.output) == (2, True)
+
+
 def test_what_cannot_be_previewed(here: AtWork, environ: dict[str, str], file: Path) -> None:
     assert str(previewed(environ, "--retire", "nobody").exception) == 'No rule "nobody" is in force.'
-    assert getattr(previewed(environ, file.parent, "--since", "2026-01-01").exception, "status", None) == 2
     file.write_text(NEW + "colour: red\n")
     assert str(previewed(environ, file).exception).startswith(f"{file}:7:1:")
     assert previewed(environ, file.parent).exit_code == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 from redis import Redis
 from rq import Queue
 from sqlalchemy import Engine
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 from service import previews
 from tests.at_work import AtWork
 from tests.http.conftest import Caller
-from tests.written import SHARED, days, said
+from tests.written import COMPLETED, SHARED, WORDS, days, said
 
 NEW = """\
 rule: r
@@ -167,6 +168,19 @@ def test_who_may_not_and_what_is_not_there(here: AtWork, admin: Caller, reader: 
     place = asked(admin).headers["Location"]
     assert reader(place).status_code == reader(place, "DELETE").status_code == 403
     assert admin(place.replace("/r/", "/s/")).status_code == 404
+
+
+def test_what_else_would_be_put_in_force_with_the_rule_is_shown_too(
+    here: AtWork, admin: Caller, engine: Engine, redis: Redis
+) -> None:
+    here.apply("{}", "{rule: other, give: {points: 1}}")
+    here.count_again()
+    here.take(said(10, "2026-01-06", verb=SHARED))
+    words = {**WORDS, "verbs": {**WORDS["verbs"], "completed": [COMPLETED, SHARED]}}
+    place = asked(admin, NEW + "---\n" + yaml.safe_dump(words, sort_keys=False)).headers["Location"]
+    previews.run(engine, redis, place.rpartition("/")[2])
+    told = admin(place).get_json()["report"]["rules"]
+    assert {one["rule"]: one["after"] for one in told} == {"r": {"points": 75}, "other": {"points": 4}}
 
 
 def test_a_vocabulary_in_force_is_understood(here: AtWork, admin: Caller, engine: Engine, redis: Redis) -> None:

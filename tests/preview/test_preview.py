@@ -196,6 +196,18 @@ def test_from_a_date_on_what_was_given_before_stays(here: AtWork) -> None:
     assert report.rules[0].after == {"points": 40}
 
 
+def test_what_cannot_be_divided_is_shown_from_the_beginning(here: AtWork) -> None:
+    taught = "{to: instructor, unless: [{swapped: {between: [instructor, actor]}}], give: {points: %d}}"
+    here.apply(taught % 10, *BOARDS)
+    here.take(*(said(n, f"2026-01-0{n}", context={"instructor": agent("bob")}) for n in (1, 2, 3)))
+    report = foreseen(here, Wanted(rule(taught % 15), since=moment("2026-01-03")))
+    assert (report.gained, report.rules[0].after) == ({"points": 15}, {"points": 45})
+    written = taught % 15
+    assert here.apply(written, *BOARDS, since=moment("2026-01-03")) == [
+        "rule r: version 2, from the beginning: what it gives is decided by all of history"
+    ]
+
+
 def test_drafts_and_trials_are_shown_as_if_they_paid(here: AtWork) -> None:
     here.apply(OTHER, "{status: trial}", *BOARDS)
     here.take(said(1))
