@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from sqlalchemy import Connection, Engine
 
 from service.capture.bounds import NONE
@@ -37,7 +35,7 @@ def discard(engine: Engine, number: int) -> Kept:
 
 
 def replay(engine: Engine, number: int) -> Kept:
-    """Stores an entry as if it came now from its source, or queues it again if it is stored; the caller wakes a drain.
+    """Stores an entry as if it had been usable when it came, or queues it again; the caller wakes a drain.
 
     Raises Unusable if it still cannot be used, whose reason is then the entry's, and LookupError if there is no such.
     """
@@ -60,12 +58,12 @@ def _store(connection: Connection, entry: Kept) -> None:
     found = sources.by_name(connection, entry.source) if entry.source is not None else None
     if found is None:
         raise Settled("The source of this statement is gone.")
-    source, now = found[0], datetime.now(UTC)
+    source = found[0]
     fact = read(entry.raw, entry.received, source.name, source.capture)
     (source.bounds or NONE).check(fact, entry.received)
     named = fact.id if fact.statement.id is not None else entry.statement
     beneath = driver(connection)
-    intake.store(beneath, [Row(named, source.id, fact.happened, now, entry.raw, fact.statement.voids)])
+    intake.store(beneath, [Row(named, source.id, fact.happened, entry.received, entry.raw, fact.statement.voids)])
     quarantine.counted_once(beneath, source.id)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -18,6 +19,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 import msgspec
 from sqlalchemy import Engine
 
+from service.capture.xapi import mended
 from service.core.statement import moment
 from service.errors import Refusal
 from service.filling import Filled, fill
@@ -155,7 +157,7 @@ def ask(asked: Request) -> tuple[bytes, Any]:
     except HTTPError as error:
         told = error.read(300).decode(errors="replace")
         raise Away(f"{asked.full_url} answered {error.code}: {told}", error.code) from None
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException) as error:
         raise Away(f"{asked.full_url} cannot be reached: {error}") from None
 
 
@@ -168,17 +170,25 @@ class _Stored(msgspec.Struct):
     stored: str | None = None
 
 
+def _stored(raw: bytes) -> datetime | None:
+    """When a statement was stored there; None where it does not say so in a way that is understood."""
+    try:
+        return moment(msgspec.json.decode(raw, type=_Stored).stored)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def fetch(place: Lrs, address: str) -> Page:
     """One page; raises Away where the answer is none, or leads to another server."""
     body, headers = ask(request(place, address))
     try:
-        result = msgspec.json.decode(body, type=_Result)
-        raws = [bytes(raw) for raw in result.statements]
-        stored = [moment(msgspec.json.decode(raw, type=_Stored).stored) for raw in raws]
+        result = msgspec.json.decode(mended(body), type=_Result)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Away(f"{address} answered no StatementResult: {error}") from None
+    raws = [bytes(raw) for raw in result.statements]
+    stored = [one for raw in raws if (one := _stored(raw)) is not None]
     more = urljoin(address, result.more) if result.more else None
     if more is not None and urlsplit(more)[:2] != urlsplit(address)[:2]:
         raise Away(f"{address} names its next page on another server: {more}")
     through = moment(headers.get("X-Experience-API-Consistent-Through"))
-    return Page(raws, more if raws else None, max((one for one in stored if one), default=None), through)
+    return Page(raws, more if raws else None, max(stored, default=None), through)

@@ -19,13 +19,17 @@ AUTHORIZATION = "Basic " + b64encode(b"plaudit:the password").decode()
 
 
 class SmallLrs:
-    """Statements in the order in which they were stored, one a minute. failing: what the next answers are instead."""
+    """Statements in the order in which they were stored, one a minute. failing: what the next answers are instead.
+
+    body: bytes that answer whatever is asked for.
+    """
 
     def __init__(self, page: int = 2) -> None:
         self.page = page
         self.statements: list[Json] = []
         self.asked: list[str] = []
         self.failing: list[int] = []
+        self.body = b""
         self.expired = False
         self.next = ""
         self.url = ""
@@ -41,6 +45,8 @@ class SmallLrs:
         self.asked.append(address)
         if self.failing:
             return self.failing.pop(0), "failing"
+        if self.body:
+            return 200, self.body
         if "from" in asked and self.expired:
             self.expired = False
             return 404, "this page is gone"
@@ -78,7 +84,7 @@ def served(lrs: SmallLrs) -> Iterator[SmallLrs]:
         def _answer(self, status: int, content: Any) -> None:
             status = status if self.headers["Authorization"] == AUTHORIZATION else 401
             self.send_response(status)
-            body = b"" if content is None else json.dumps(content).encode()
+            body = b"" if content is None else content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -145,3 +145,11 @@ def test_whatever_else_a_statement_says_stays() -> None:
     assert after["actor"] == {"account": {"homePage": NOBODY, "name": "n"}}
     assert after["result"] == {"extensions": {"https://example.com/x": [1, "of …"]}, "response": "42"}
     assert {**after, "actor": 0, "result": 0} == {**told, "actor": 0, "result": 0}
+
+
+@pytest.mark.parametrize("number", ["1e400", "1.10", "9" * 5000], ids=["beyond a float", "with a zero", "5,000 digits"])
+def test_numbers_stay_as_they_are_written(number: str) -> None:
+    raw = msgspec.json.encode(said(1, who=ANN, x=0)).replace(b'"x":0', b'"x":' + number.encode())
+    after = erased(raw, {identified("ann"): "n"})
+    assert b"ann@example.com" not in after
+    assert b'"x":' + number.encode() + b"}" in after

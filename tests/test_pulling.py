@@ -1,5 +1,8 @@
 """Reading from an LRS: all of it once, page by page, going on where it was interrupted."""
 
+import json
+import socket
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -103,6 +106,24 @@ def test_what_cannot_be_used_is_set_aside_and_the_rest_taken(here: AtWork, lrs: 
     here.execute("UPDATE source SET validation = 'strict'")
     lrs.store(said(3) | {"sender": "of a field that the specification does not know"}, said(4))
     assert read(here)[0] == 1
+
+
+def test_one_odd_statement_does_not_keep_the_others_from_being_read(here: AtWork, lrs: SmallLrs) -> None:
+    page = [said(1, filler="half of an emoji: \ud83d"), said(2) | {"stored": 1}, None, said(3)]
+    lrs.body = b"\xef\xbb\xbf" + json.dumps({"statements": page}).encode()
+    assert read(here) == (2, 0, 0, 2)
+
+
+def test_an_lrs_that_does_not_speak_http_is_away(here: AtWork) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with here.engine.begin() as connection:
+            address = f"http://127.0.0.1:{server.getsockname()[1]}/xapi"
+            store.put(connection, 1, {"url": address, "username": "plaudit", "sealed": seal("the password", KEY)})
+        answering = threading.Thread(target=lambda: server.accept()[0].sendall(b"* OK IMAP4rev1 ready\r\n" * 2))
+        answering.start()
+        with pytest.raises(Away, match="cannot be reached"):
+            read(here)
+        answering.join()
 
 
 def test_a_page_on_another_server_is_not_asked_for(here: AtWork, lrs: SmallLrs) -> None:

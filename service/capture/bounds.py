@@ -13,7 +13,7 @@ class Bounds(NamedTuple):
 
     ahead: how far event time may lie after the moment of receipt. Up to there, and without a limit, it counts as then.
     oldest: how long before the moment of receipt a statement may have happened.
-    verbs: the IRIs of the verbs it may use.
+    verbs: the IRIs of the verbs it may use; voiding what it has sent itself is always one.
     """
 
     ahead: timedelta | None = None
@@ -29,7 +29,7 @@ class Bounds(NamedTuple):
                 raise Unusable("$.timestamp", f"lies more than {self.ahead} ahead of our clock; set the sender's clock")
         if self.oldest is not None and received - fact.happened > self.oldest:
             raise Unusable("$.timestamp", f"is older than {self.oldest.days} days, the most that this source may send")
-        if self.verbs is not None and statement.verb_id not in self.verbs:
+        if self.verbs is not None and statement.verb_id not in self.verbs and statement.voids is None:
             raise Unusable("$.verb.id", f"is {statement.verb_id[:200]}, which is none of the verbs of this source")
 
 

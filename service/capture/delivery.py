@@ -9,15 +9,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.capture import envelopes, forms
 from service.capture.parts import Part, parts
-from service.capture.xapi import statements
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+from service.capture.xapi import mended, statements
 
 
 class Delivery(NamedTuple):
@@ -35,7 +32,7 @@ def delivery(body: bytes, content_type: str = "application/json") -> Delivery:
         body, attached = parts(body, content_type)
     elif kind == "application/x-www-form-urlencoded" and not _is_json(body):
         body = forms.payload(body)
-    text = _ESCAPES.sub(_whole, body.removeprefix(BYTE_ORDER_MARK).strip())
+    text = mended(body)
     if text[:1] == b"[":
         return Delivery([_itself(one) for one in statements(text)], False, tuple(attached))
     opened = envelopes.opened(text)
@@ -47,18 +44,6 @@ def delivery(body: bytes, content_type: str = "application/json") -> Delivery:
 def _is_json(body: bytes) -> bool:
     """Whether a body is plainly JSON, whatever its sender calls it: curl calls everything a form unless it is told."""
     return body.lstrip()[:1] in (b"{", b"[")
-
-
-_ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u[dD][c-fC-F][0-9a-fA-F]{2}|.)", re.DOTALL
-)
-"""Every escape of a text, so that an escaped backslash is not taken for the beginning of another."""
-
-
-def _whole(escape: re.Match[bytes]) -> bytes:
-    """Half of a surrogate pair, as senders leave it that cut texts inside an emoji, is no character: U+FFFD instead."""
-    text = escape[0]
-    return b"\\ufffd" if len(text) == 6 and text[2:3] in b"dD" and text[3:4] in b"89abcdefABCDEF" else text
 
 
 def _itself(text: bytes) -> bytes:

@@ -62,8 +62,8 @@ class Refused(Exception):
 def judged(raws: Sequence[bytes], terms: Terms, received: datetime, header: str | None = None) -> list[Fact | Aside]:
     """Each statement as a fact, or why it is set aside, in order; raises Refused where the tier refuses all of them.
 
-    header: the version that the request names, for statements that name none. In either tier what is no object, or is
-    nested beyond reading, refuses the delivery: nobody could mend it.
+    header: the version that the request names, for statements that name none. In either tier a delivery is refused that
+    holds nothing but what is no object, or cannot be read as one: it has no statements.
     """
     if terms.validation == STRICT and (faults := list(_faults(raws, header))):
         raise Refused(faults)
@@ -75,11 +75,10 @@ def judged(raws: Sequence[bytes], terms: Terms, received: datetime, header: str 
                 terms.bounds.check(fact, received)
             found.append(fact)
         except Unusable as why:
-            if why.path == "$" or terms.validation == STRICT:
-                faults.append(Fault(place, why.path, why.message))
-            else:
-                found.append(Aside(own_id(raw, terms.source), raw, why.path, why.message))
-    if faults:
+            faults.append(Fault(place, why.path, why.message))
+            found.append(Aside(own_id(raw, terms.source), raw, why.path, why.message))
+    unreadable = sum(fault.path == "$" for fault in faults)
+    if faults and (terms.validation == STRICT or unreadable == len(raws)):
         raise Refused(faults)
     return found
 
@@ -98,6 +97,6 @@ def own_id(raw: bytes, source: str) -> UUID:
     """The id of a statement that cannot be used: its own, or one made of its bytes, so that a repeat has the same."""
     try:
         own = msgspec.json.decode(raw, type=_Named).id
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         own = None
     return own or uuid5(NAMESPACE_URL, f"{source} {raw.hex()}")

@@ -81,10 +81,14 @@ def merge(gone: str | None, kept: str | None, file: TextIO | None, reason: str |
 
 
 def _lines(file: TextIO) -> list[tuple[str, str, str | None]]:
-    lines = csv.DictReader(file)
-    if not {"gone", "kept"} <= set(lines.fieldnames or ()):
-        raise Refusal("The first line of the file must name the columns gone and kept (and reason, if there is one).")
-    return [(line["gone"] or "", line["kept"] or "", line.get("reason") or None) for line in lines]
+    try:
+        lines = csv.DictReader(file)
+        if not {"gone", "kept"} <= set(lines.fieldnames or ()):
+            columns = "gone and kept (and reason, if there is one), with commas between"
+            raise Refusal(f"The first line of the file must name the columns {columns}.")
+        return [(line["gone"] or "", line["kept"] or "", line.get("reason") or None) for line in lines]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise Refusal(f"The file is no CSV in UTF-8: {error}. Nothing was merged.") from None
 
 
 def _named(told: Sequence[tuple[str, str, str | None]]) -> list[tuple[int | Agent, int | Agent, str | None]]:

@@ -24,13 +24,14 @@ import msgspec
 
 from service.capture import ndjson
 from service.capture.ndjson import Refused, Text
-from service.capture.xapi import Malformed
+from service.capture.xapi import Malformed, mended
 from service.core.statement import Unusable
 from service.core.statement import read as read_statement
 from service.errors import Refusal
 
 BATCH = 50
 """As many as LRSPipe sends at once when nobody says otherwise."""
+EMPTY = "is empty; write a statement in it, or take the line out"
 _INDEX = pattern(r"\$\[(\d+)\]\.?")
 _TRIES = 10
 
@@ -141,11 +142,14 @@ def _held(found: Iterable[Line | Refused], refused: list[Refused]) -> Iterator[L
 def _line(text: Text) -> Line | Refused:
     if text.raw is None:
         return Refused(text.number, "$", f"is longer than {ndjson.LONGEST} bytes")
+    raw = mended(text.raw)
+    if not raw:
+        return Refused(text.number, "$", EMPTY)
     try:
-        envelope = msgspec.json.decode(text.raw, type=_Envelope)
+        envelope = msgspec.json.decode(raw, type=_Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Refused(text.number, "$", f"is no JSON object: {error}")
-    return Line(text.number, bytes(envelope.statement) or text.raw)
+    return Line(text.number, bytes(envelope.statement) or raw)
 
 
 def push(
@@ -159,7 +163,9 @@ def push(
     Raises Refusal when the service turns us away for another reason than what a statement says.
     """
     pushed, done = Pushed(), 0
-    statements = _held(found, pushed.refused)
+    statements = _held(
+        (line for line in found if not isinstance(line, Refused) or line.message != EMPTY), pushed.refused
+    )
     while some := list(islice(statements, batch)):
         _push(service, some, pushed)
         done += len(some)

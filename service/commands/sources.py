@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from service import jobs, pulling
 from service.capture.signatures import PREFIX, webhook_key
 from service.commands.tokens import as_json, show, transaction
+from service.core.formats import is_iri
 from service.core.statement import moment
 from service.errors import Refusal
 from service.filling import Filled
@@ -78,6 +79,10 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     if "verbs" in given:
         given["verbs"] = list(given["verbs"])
+        if wrong := [verb for verb in given["verbs"] if verb != ANY and not is_iri(verb)]:
+            raise click.UsageError(
+                f"{wrong[0]!r} is no IRI; write a verb like http://adlnet.gov/expapi/verbs/completed."
+            )
     return {name: None if value in (ANY, [ANY]) else value for name, value in given.items()}
 
 
@@ -161,8 +166,9 @@ def ask_lrs(
     as_json: bool,
 ) -> None:
     """Say that the source NAME is an LRS which can be asked for statements and told of awards, or change how."""
-    if url is not None and urlsplit(url).scheme not in ("http", "https"):
-        raise click.UsageError("Write the address of the LRS with http:// or https:// in front.")
+    if url is not None and not _is_address(url):
+        instead = "like https://lrs.example.org/xapi; user name and password go into --user and --prompt"
+        raise click.UsageError(f"Write the address of the LRS {instead}.")
     password = os.environ.get(PASSWORD) or (_asked() if prompt else None)
     given: dict[str, Any] = {key: value for key, value in (("url", url), ("username", user)) if value is not None}
     if password is not None:
@@ -227,6 +233,19 @@ def retell(name: str, as_json: bool) -> None:
     """Tell the LRS NAME again, at once, what it has refused or was away for."""
     with transaction() as connection:
         _tell({"source": name, "again": writeback.again(connection, _number(connection, name))}, as_json)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        return (
+            bool(usable)
+            and url.isprintable()
+            and not (parts.username or parts.password or parts.query or parts.fragment)
+        )
+    except ValueError:
+        return False
 
 
 def _progress(filled: Filled, latest: datetime | None) -> None:

@@ -6,6 +6,7 @@ are the learner, and their names and addresses wherever else they are written.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -23,8 +24,13 @@ LEAST = 3
 
 def erased(raw: bytes, people: Mapping[str, str]) -> bytes:
     """The statement, in which those of these identifier keys are accounts of these names, and nothing more."""
-    said = msgspec.json.decode(raw)
+    said = json.loads(raw, parse_int=_written, parse_float=_written)
     return msgspec.json.encode(_without(said, people, sorted(_called(said, people), key=len, reverse=True)))
+
+
+def _written(number: str) -> msgspec.Raw:
+    """A number as it is written, however long."""
+    return msgspec.Raw(number.encode())
 
 
 def _called(value: Any, people: Mapping[str, str]) -> set[str]:

@@ -6,6 +6,7 @@ unions of these in brackets and of whole paths with `|` (xAPI Profiles 1.0, part
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from functools import lru_cache
@@ -79,8 +80,11 @@ def _inside(value: Any, step: str | int | None) -> list[Any]:
 
 @lru_cache(maxsize=16)
 def document(raw: bytes) -> Any:
-    """The whole statement; several rules look into the same one."""
-    return msgspec.json.decode(raw)
+    """The whole statement; several rules look into the same one. A number too large for a float is infinite."""
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return json.loads(raw, parse_int=float)
 
 
 _SINGLE = ("parent", "grouping", "category", "other")

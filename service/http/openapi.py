@@ -157,6 +157,7 @@ def _intake() -> dict[str, Any]:
     stored = {"204": {"description": "Stored, not yet evaluated"}}
     posted = {"description": "The ids in order, also of repeats; stored, not yet evaluated", **_json(ids)}
     name_parameter = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
+    unnamed = {**id_parameter, "required": False}
     replayed = {"403": "These are the credentials of another source", "409": "This signed request was taken before"}
     return {
         "/xapi/statements": {
@@ -169,6 +170,13 @@ def _intake() -> dict[str, Any]:
                 many,
                 {"200": posted},
                 [name_parameter],
+                replayed,
+            ),
+            "put": _pushes(
+                "Push one statement to a source's own address",
+                statement,
+                stored,
+                [name_parameter, unnamed],
                 replayed,
             ),
         },

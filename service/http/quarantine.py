@@ -110,7 +110,7 @@ def put(number: int) -> dict[str, Any]:
 @requires("admin")
 @blueprint.response(200, Quarantined)
 def replay(number: int) -> dict[str, Any]:
-    """Try a statement again: store it as if it came now, or evaluate it again if it is stored"""
+    """Try a statement again: store it as if it had been usable when it came, or evaluate it again if it is stored"""
     done = _done(number, lambda: mending.replay(services().engine, number))
     jobs.wake(services().redis)
     return done

@@ -35,7 +35,7 @@ def post() -> Response:
 def put() -> Response:
     """Stores one statement under the id that the query names; Ralph names it in the statement alone."""
     source = source_of(request)
-    pushes.put(source, pushes.body(), _wanted())
+    pushes.put(source, pushes.body(), wanted())
     return Response(status=204, headers=HEADERS)
 
 
@@ -54,7 +54,7 @@ def about() -> Response:
     return Response(msgspec.json.encode({"version": VERSIONS}), mimetype="application/json", headers=HEADERS)
 
 
-def _wanted() -> UUID | None:
+def wanted() -> UUID | None:
     """The id that the query names, if it names one."""
     try:
         return UUID(request.args["statementId"]) if "statementId" in request.args else None

@@ -7,7 +7,7 @@ import pytest
 
 from service.capture.bounds import Bounds
 from service.core.statement import Unusable, read
-from tests.written import COMPLETED, SHARED, moment, said
+from tests.written import COMPLETED, SHARED, moment, said, void
 
 NOON = moment("2026-01-10T12:00:00")
 
@@ -34,6 +34,8 @@ def test_a_source_uses_its_verbs() -> None:
     check(Bounds(verbs=frozenset([COMPLETED])), "2026-01-10")
     with pytest.raises(Unusable, match="none of the verbs"):
         check(Bounds(verbs=frozenset([SHARED])), "2026-01-10")
+    raw = msgspec.json.encode(void(2, 1))
+    Bounds(verbs=frozenset([SHARED])).check(read(raw, NOON), NOON)
 
 
 def test_without_limits_everything_goes() -> None:

@@ -91,6 +91,22 @@ def test_a_source_has_the_settings_that_were_given_and_any_takes_a_limit_away(ru
         source, _ = sources.by_name(connection, "moodle")  # type: ignore[misc]
     assert (source.may_void, source.bounds) == (False, None)
     assert isinstance(run("sources", "set", "nobody", "--may-void").exception, Refusal)
+    assert run("sources", "set", "moodle", "--verb", "completed").exit_code == 2
+
+
+def test_the_address_of_an_lrs_holds_no_password(run: Any) -> None:
+    run("sources", "add", "moodle")
+    for wrong in (
+        "lrs.example.com",
+        "https://u:p@lrs.example.com/xapi",
+        "http://x:y/",
+        "ftp://x",
+        "https://x/?a=b",
+        "http://",
+    ):
+        refused = run("sources", "lrs", "moodle", "--url", wrong, "--user", "plaudit")
+        assert refused.exit_code == 2
+        assert "--user" in refused.output
 
 
 def test_a_source_changes_its_password_without_a_gap(run: Any, engine: Engine) -> None:

@@ -57,8 +57,14 @@ def test_a_file_merges_line_by_line_or_not_at_all(run: Any, here: AtWork, tmp_pa
     )
     assert "3 merged" in run("merge", "--csv", str(file)).output
     assert here.points("cy") == 30
-    file.write_text("a,b\n1,2\n")
-    assert isinstance(run("merge", "--csv", str(file)).exception, Refusal)
+    for odd in (
+        b"a,b\n1,2\n",
+        b"gone;kept\n1;2\n",
+        "gone,kept\nmüller,2\n".encode("latin-1"),
+        "gone,kept\n1,2\n".encode("utf-16"),
+    ):
+        file.write_bytes(odd)
+        assert isinstance(run("merge", "--csv", str(file)).exception, Refusal)
     assert isinstance(run("merge", "1", "999").exception, Refusal)
     assert run("merge", "1").exit_code == 2
 

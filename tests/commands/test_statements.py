@@ -82,6 +82,16 @@ def test_the_bytes_of_a_statement_stay_as_they_are(tmp_path: Path) -> None:
     assert refused == []
 
 
+def test_what_the_service_would_mend_is_no_mistake_and_empty_lines_are_not_pushed(
+    tmp_path: Path, answering: "Callable[[Answerer], Service]"
+) -> None:
+    file = tmp_path / "odd.jsonl"
+    cut = json.dumps(GOOD | {"n": "\ud83d"}).encode()
+    file.write_bytes(b"\xef\xbb\xbf" + cut + b"\n\n" + cut + b"\n")
+    pushed = pushing.push(answering(lambda batch: (200, [str(one) for one in batch])), pushing.read(file))
+    assert (pushed.accepted, pushed.refused) == (2, [])
+
+
 Answerer = Callable[[list[Any]], tuple[int, Any]]
 
 

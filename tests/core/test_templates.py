@@ -171,6 +171,11 @@ def test_paths_have_quoted_keys_wildcards_positions_and_unions() -> None:
     assert found("$['a']['d'].*") == [5, 6]
 
 
+@pytest.mark.parametrize("number", ["1e400", "9" * 400, "9" * 5000], ids=["exponent", "400 digits", "5,000 digits"])
+def test_a_number_of_any_size_is_one(number: str) -> None:
+    assert paths.document(b'{"x": %s}' % number.encode())["x"] > 1e300
+
+
 @pytest.mark.parametrize(
     "path", ["$", "", "|", "$.a |", "$..a", "$.a[?(@.b)]", "$.a[(@.length-1)]", "$.a[1:2]", "$.a[-1]", "$.a['b", "a b"]
 )

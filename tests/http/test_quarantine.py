@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
+import time_machine
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from service.drain import Drain
 from service.http.auth import ensure_default_source
 from service.settings import Settings
+from service.store.engine import driver
 from tests.http.conftest import Caller
 from tests.http.test_xapi import basic, stored
 from tests.written import agent, numbered, said
@@ -83,6 +86,23 @@ def test_a_mended_entry_is_stored_when_it_is_replayed(
     assert len(entries(reader, "?state=replayed")) == 1
     for again in (admin(f"{path}/replay", "POST"), admin(path, "PUT", json=mended), admin(path, "DELETE")):
         assert again.status_code == 409
+
+
+def test_a_mended_statement_that_tells_no_time_happened_when_it_came(
+    anybody: Caller, reader: Caller, admin: Caller, engine: Engine
+) -> None:
+    timeless = {name: part for name, part in NOBODY.items() if name != "timestamp"}
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False):
+        sent(anybody, timeless)
+    (entry,) = entries(reader)
+    admin(f"/api/v1/quarantine/{entry['id']}", "PUT", json=timeless | {"actor": agent("ann")})
+    assert admin(f"/api/v1/quarantine/{entry['id']}/replay", "POST").status_code == 200
+    Drain(engine)()
+    told = reader(f"/api/v1/statements/{numbered(1)}").get_json()
+    assert (told["happened"], told["state"]) == ("2026-03-01T12:00:00Z", "evaluated")
+    with engine.begin() as connection:
+        kept = driver(connection).execute("SELECT happened FROM statement").fetchone()
+    assert kept == (datetime(2026, 3, 1, 12, tzinfo=UTC),)
 
 
 def test_a_discarded_entry_does_not_come_up_again(anybody: Caller, reader: Caller, admin: Caller) -> None:

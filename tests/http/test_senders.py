@@ -216,6 +216,17 @@ def test_ralph_puts_one_statement_without_naming_it_and_repeats_it_with_other_st
         assert driver(connection).execute("SELECT count(*) FROM conflict").fetchone() == (0,)
 
 
+def test_ralph_forwards_what_was_put_there_to_a_hook_as_well(send: Send, engine: Engine) -> None:
+    """Whatever is not taken is only logged there, and lost. Others append /statements to the endpoint of an LRS."""
+    one = msgspec.json.encode(said(1))
+    for path in (HOOK, f"{HOOK}/statements", f"{HOOK}/statements?statementId={numbered(1)}"):
+        assert send(one, path, "PUT", Content_Type=JSON, **AUTH).status_code == 204
+    assert send(one, f"{HOOK}?statementId={numbered(2)}", "PUT", Content_Type=JSON, **AUTH).status_code == 400
+    assert send(one, HOOK, "PUT", Content_Type=JSON, **basic("wrong", "lms")).status_code == 401
+    assert ids(send(b"[" + one + b"]", f"{HOOK}/statements", Content_Type=JSON, **AUTH)) == [str(numbered(1))]
+    assert names(engine) == [numbered(1)]
+
+
 # --- Moodle, Open edX -----------------------------------------------------------------------------------------------
 
 
