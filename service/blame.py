@@ -1,16 +1,23 @@
-"""What is at fault when evaluating many things at once raises."""
+"""What is at fault when evaluating many things at once raises, and stopping it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+import structlog
 from psycopg import Error as PsycopgError
 from psycopg.errors import DataError, IntegrityError, ProgramLimitExceeded
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from service.store import rules
+from service.store.engine import Driver
+from service.world import World
+
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 def at_fault(items: Sequence[T], attempt: Callable[[Sequence[T]], object]) -> Iterator[tuple[T, Exception]]:
@@ -37,3 +44,19 @@ def is_of_an_item(error: Exception) -> bool:
     if isinstance(cause, PsycopgError):
         return isinstance(cause, DataError | IntegrityError | ProgramLimitExceeded)
     return not isinstance(cause, PoolTimeout | MemoryError)
+
+
+def tried(connection: Driver, act: Callable[[], object]) -> None:
+    """Does something of which nothing stays."""
+    with connection.transaction(force_rollback=True):
+        act()
+
+
+def stop(connection: Driver, here: World, rule: int, place: str, error: Exception) -> None:
+    """Lets history be counted again no more by this rule, and says why, until somebody tries it once more.
+
+    place: the statement or the learner where evaluating raised.
+    """
+    name = here.counting[rule].rule.name
+    log.error("counting again by a rule stopped: evaluating raised", rule=name, place=place, exc_info=error)
+    rules.stop(connection, rule, f"{place}: {type(error).__name__}: {error}")

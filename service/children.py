@@ -14,11 +14,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO
 
+from service import garbage
 from service.errors import Refusal
 
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -127,6 +131,34 @@ def die_with_parent(parent: int) -> None:
         threading.Thread(target=watch, daemon=True).start()
     if os.getppid() != parent:
         raise SystemExit(1)
+
+
+@contextmanager
+def beside(work: Callable[..., None], each: Iterable[Sequence[object]]) -> Iterator[list[Connection]]:
+    """A process for each of these arguments that does this work; the ends of pipes to them, in the same order.
+
+    The work is given the other end before its arguments. The processes end when the block does, or this process.
+    """
+    context, ends, started = get_context("spawn"), list[Connection](), []
+    try:
+        for arguments in each:
+            own, theirs = context.Pipe()
+            process = context.Process(target=_worked, args=(os.getpid(), work, theirs, *arguments), daemon=True)
+            process.start()
+            theirs.close()
+            started.append(process)
+            ends.append(own)
+        yield ends
+    finally:
+        for process in started:
+            process.terminate()
+            process.join()
+
+
+def _worked(parent: int, work: Callable[..., None], *arguments: object) -> None:
+    die_with_parent(parent)
+    garbage.settle()
+    work(*arguments)
 
 
 def _prelude(run_as: Account | None, farewell: signal.Signals) -> Callable[[], None]:

@@ -19,7 +19,7 @@ from service.core import evaluate
 from service.core.attempts import Entry
 from service.core.evaluate import Award, State
 from service.core.kinds import Setting
-from service.core.ledger import Booked, Line, differences
+from service.core.ledger import Booked, Line, differences, sums
 from service.core.matching import Match
 from service.core.rule import Board
 from service.core.versions import Judged
@@ -138,6 +138,30 @@ class Recount:
                 gone.append(group)
         folds.remove(self.beneath, gone)
         self._book(wanted)
+
+    def compare(
+        self, made: Mapping[Group, Made], kept: Mapping[Group, Standing], booked: Mapping[Group, Mapping[Line, int]]
+    ) -> None:
+        """Folds these groups from all their matches, and writes where what is kept or booked of them is otherwise.
+
+        kept, booked: of all groups, also of those that have no match any more.
+        """
+        wanted: dict[Group, Sequence[Award]] = {}
+        gone: list[Group] = []
+        for group in sorted({**made, **kept, **booked}):
+            own, counting = made.get(group, {}), self.here.counting[group[0]]
+            judged, have = self._judged(group, own), kept.get(group)
+            if counting.last.remembers and counting.making in own:
+                standing = _standing(_last(own[counting.making]), judged.state)
+                if standing != have:
+                    self.standings[group] = standing
+            elif have is not None:
+                gone.append(group)
+            if sums(judged.awards) != booked.get(group, {}):
+                wanted[group] = judged.awards
+        folds.remove(self.beneath, gone)
+        if wanted:
+            self._book(wanted)
 
     def book(self) -> Changed:
         """Finishes: races, awards that come from awards, totals, scores, badges, and the row of the outbox that stands
@@ -273,7 +297,7 @@ class Recount:
                 )
 
     def _stand(self, group: Group, match: Match, state: State) -> None:
-        self.standings[group] = Standing(match.happened, match.statement, folds.encode(state))
+        self.standings[group] = _standing(match, state)
 
     def _book(self, wanted: Mapping[Group, Sequence[Award]], keys: Sequence[str] | None = None) -> None:
         """The difference between these awards and what the ledger has of these groups (or of these keys in them)."""
@@ -329,3 +353,12 @@ class Recount:
             "micro_credential" if stacked else "badge",
             rule.if_undone,
         )
+
+
+def _standing(match: Match, state: State) -> Standing:
+    """Where a fold stands that has been advanced to this match."""
+    return Standing(match.happened, match.statement, folds.encode(state))
+
+
+def _last(matches: Sequence[Match]) -> Match:
+    return matches[0] if len(matches) == 1 else max(matches, key=lambda match: (match.happened, match.statement))

@@ -3,28 +3,29 @@
 A changed rule goes through two phases while the service stays up. In `matching` the matches of the new version are made
 from all of history, statements that come in meanwhile add theirs, and what was in force stays in force. In `folding`
 the new version is in force: every learner's group is folded and the difference booked; a group that is touched
-meanwhile is folded by whoever touches it. To count again by the same version is the same, with other rows of `match`;
-`copying` takes over those that are not to be made again. Each step is a transaction of its own that remembers how far
-it came, and a crash only means to go on. Where evaluating raises, the rule is stopped whose fault it is, until somebody
-tries again, and all others go on.
+meanwhile is folded by whoever touches it. A version that is in force already is counted again in one phase,
+`comparing`. Each step is a transaction of its own that remembers how far it came, and a crash only means to go on.
+Where evaluating raises, the rule is stopped whose fault it is, until somebody tries again, and all others go on.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import structlog
 from sqlalchemy import Connection, Engine
 
-from service.blame import at_fault, is_of_an_item
+from service import crew
+from service.blame import at_fault, is_of_an_item, stop, tried
 from service.concern import Concern
+from service.core import traces
 from service.core.language import load, read_directory
+from service.crew import Progress, Show
 from service.errors import Refusal
 from service.recount import Changed, Recount, lock
 from service.store import audit, history, identity, matches, people, publishing, rules
@@ -32,25 +33,14 @@ from service.store.engine import Driver, driver
 from service.store.inbox import Claimed
 from service.store.matches import Group
 from service.store.rules import Pending
-from service.world import Judge, Known, People, World, candidates, found, parts, world
+from service.world import Judge, Known, Overtaken, People, World, candidates, found, in_force, parts, world
 
-CHUNK = 2000
-"""Statements matched in one transaction."""
+CHUNK, SEARCHED = 2000, 20_000
+"""Statements gone through in one transaction: where each is matched, and where those are sought that can matter."""
 LEARNERS = 500
 """Learners folded in one transaction, which keeps them locked."""
-SAVED_SECONDS, SAVED_AT_ONCE = 1.0, 50
-"""How often it is remembered how far counting again has come, for each so many versions, as a row of each is written.
-
-What is done twice because a crash came before it is the same.
-"""
 LOCK = 7_351_002
 """Number of the advisory lock: one process counts again at a time."""
-
-log = structlog.get_logger(__name__)
-
-Show = Callable[[Changed], None]
-Progress = Callable[[int], None]
-"""Called with the number of statements gone through so far."""
 
 
 def apply_rules_directory(engine: Engine, directory: Path, zone: ZoneInfo) -> list[str]:
@@ -99,10 +89,6 @@ def try_again(engine: Engine) -> None:
 # --- after a rule has changed -------------------------------------------------------------------------------------
 
 
-class Overtaken(Exception):
-    """Other rules are in force than those that were being counted again."""
-
-
 def catch_up(engine: Engine, show: Show, progress: Progress = lambda _: None) -> int:
     """Counts again what is to be counted again, unless another process is at it; answers how many rules."""
     with _alone(engine) as mine:
@@ -137,30 +123,15 @@ def _count_again(engine: Engine, show: Show, progress: Progress) -> int:
 
 def _next_step(engine: Engine, here: World, pending: Sequence[Pending], show: Show, progress: Progress) -> None:
     """The first phase that any version is in; versions whose matches are half made are made before others begin."""
-    if copying := [one for one in pending if one.phase == "copying"]:
-        for version in copying:
-            _copy_matches(engine, here, version)
-        _enter(engine, here, copying, "matching")
+    if comparing := [one for one in pending if one.phase == "comparing"]:
+        _finish(engine, here, comparing, crew.compare_everybody(engine, here, comparing, show, progress), show)
     elif matching := [one for one in pending if one.phase == "matching"]:
         begun = [one for one in matching if one.matched_to is not None]
         together = [one for one in begun if one.matched_to == begun[0].matched_to] or matching
         if _match_history(engine, here, together, progress):
             _enter(engine, here, together, "folding")
     else:
-        stopped = _fold_everybody(engine, here, pending, show)
-        complete = [one for one in pending if one.number not in stopped]
-        changed = _finish(engine, here, complete) if complete else Changed()
-        if changed.scores:
-            show(changed)
-
-
-@contextmanager
-def _in_force(engine: Engine, here: World) -> Iterator[Connection]:
-    """A transaction in which these rules stay in force; raises Overtaken if they are no longer."""
-    with engine.begin() as connection:
-        if rules.share(driver(connection)) != here.ruleset.generation:
-            raise Overtaken
-        yield connection
+        _finish(engine, here, pending, _fold_everybody(engine, here, pending, show), show)
 
 
 def _enter(engine: Engine, here: World, versions: Sequence[Pending], phase: str) -> None:
@@ -169,17 +140,25 @@ def _enter(engine: Engine, here: World, versions: Sequence[Pending], phase: str)
             raise Overtaken
 
 
-def _finish(engine: Engine, here: World, versions: Sequence[Pending]) -> Changed:
-    """Ends the counting, and with the races complete books who is among the first; nobody is half way then."""
+def _finish(engine: Engine, here: World, versions: Sequence[Pending], stopped: set[int], show: Show) -> None:
+    """Ends the counting, but of rules that were stopped, and shows what is changed by it.
+
+    With the races complete books who is among the first; nobody is half way then.
+    """
+    complete = [one for one in versions if one.number not in stopped]
+    if not complete:
+        return
     with engine.begin() as connection:
         beneath = driver(connection)
-        if not rules.enter(beneath, versions, "done", here.ruleset.generation):
+        if not rules.enter(beneath, complete, "done", here.ruleset.generation):
             raise Overtaken
         here = world(beneath)
         recount = Recount(connection, here, People(here))
-        for number in sorted(here.races.keys() & {one.number for one in versions}):
+        for number in sorted(here.races.keys() & {one.number for one in complete}):
             recount.settle(number)
-        return recount.book()
+        changed = recount.book()
+    if changed.scores:
+        show(changed)
 
 
 def _judge(here: World, version: Pending) -> Judge:
@@ -187,45 +166,31 @@ def _judge(here: World, version: Pending) -> Judge:
     return next(judge for judge in judges if judge.version.version == version.version)
 
 
-def _copy_matches(engine: Engine, here: World, version: Pending) -> None:
-    """Takes the matches over that need not be made again."""
-    own, after = _judge(here, version).version, version.folded_to or 0
-    assert own.making is not None
-    assert own.remaking is not None
-    assert version.remade_from is not None
-    while True:
-        with _in_force(engine, here) as connection:
-            beneath = driver(connection)
-            learners = history.learners_of_rule(beneath, version.number, after, LEARNERS)
-            if not learners:
-                return
-            identity.lock(beneath, learners)
-            matches.copy(beneath, own.number, own.making, own.remaking, version.remade_from, learners)
-            after = learners[-1]
-            rules.folded(beneath, [version], after)
-
-
 def _match_history(engine: Engine, here: World, versions: Sequence[Pending], progress: Progress) -> bool:
     """Writes the matches of these versions for every statement that has been evaluated, from where it was left.
 
     False if some of the versions had to be stopped, and the others are to go on without them.
     """
-    after, read = versions[0].matched_to, versions[0].read
-    saved, pause = time.monotonic(), _pause(versions)
-    begins = [one.remade_from for one in versions]
-    since = None if None in begins else min(begin for begin in begins if begin is not None)
-    here.ask([_matching(here, one) for one in versions])
+    after, read, since = versions[0].matched_to, versions[0].read, rules.since(versions)
+    saved, pause = time.monotonic(), rules.pause(versions)
+    judges = [_matching(here, one) for one in versions]
+    here.ask(judges)
+    sought = traces.of_rules(judge.rule for judge in judges)
+    if sought == []:
+        return True
+    at_once = CHUNK if sought is None else SEARCHED
     chunk: list[Claimed] = []
     while True:
         try:
-            with _in_force(engine, here) as connection:
+            with in_force(engine, here) as connection:
                 beneath = driver(connection)
-                chunk = history.after(beneath, after, CHUNK, since)
+                span = history.span(beneath, after, at_once)
+                if span is None:
+                    return True
+                chunk = history.within(beneath, span, since, sought)
                 _match_chunk(beneath, here, chunk)
-                over = len(chunk) < CHUNK
-                if chunk:
-                    after, read = chunk[-1].fact.id, read + len(chunk)
-                if after and (over or time.monotonic() > saved + pause):
+                after, read = span.last, read + span.statements
+                if time.monotonic() > saved + pause:
                     rules.matched(beneath, versions, after, read)
                     saved = time.monotonic()
         except Exception as error:
@@ -233,13 +198,6 @@ def _match_history(engine: Engine, here: World, versions: Sequence[Pending], pro
                 raise
             return False
         progress(read)
-        if over:
-            return True
-
-
-def _pause(versions: Sequence[Pending]) -> float:
-    """Seconds until it is remembered again how far these versions are."""
-    return SAVED_SECONDS * max(1.0, len(versions) / SAVED_AT_ONCE)
 
 
 def _matching(here: World, version: Pending) -> Judge:
@@ -255,25 +213,13 @@ def _stop_matching(engine: Engine, here: World, versions: Sequence[Pending], chu
     stopped = set()
     for one in versions:
         here.ask([_matching(here, one)])
-        with _in_force(engine, here) as connection:
+        with in_force(engine, here) as connection:
             beneath = driver(connection)
-            tried = at_fault(chunk, lambda some: _tried(beneath, lambda: _match_chunk(beneath, here, some)))  # noqa: B023
-            for claimed, error in itertools.islice(tried, 1):
-                _stop(beneath, here, one.number, f"statement {claimed.fact.id}", error)
+            faulty = at_fault(chunk, lambda some: tried(beneath, lambda: _match_chunk(beneath, here, some)))  # noqa: B023
+            for claimed, error in itertools.islice(faulty, 1):
+                stop(beneath, here, one.number, f"statement {claimed.fact.id}", error)
                 stopped.add(one.number)
     return bool(stopped)
-
-
-def _tried(connection: Driver, act: Callable[[], object]) -> None:
-    """Does something of which nothing stays."""
-    with connection.transaction(force_rollback=True):
-        act()
-
-
-def _stop(connection: Driver, here: World, rule: int, place: str, error: Exception) -> None:
-    name = here.counting[rule].rule.name
-    log.error("counting again by a rule stopped: evaluating raised", rule=name, place=place, exc_info=error)
-    rules.stop(connection, rule, f"{place}: {type(error).__name__}: {error}")
 
 
 def _match_chunk(connection: Driver, here: World, chunk: Sequence[Claimed]) -> None:
@@ -299,12 +245,12 @@ def _fold_everybody(engine: Engine, here: World, versions: Sequence[Pending], sh
     scores written, once. Answers the rules that were stopped: somebody could not be folded, and stays as they were.
     """
     concern, after = Concern(here, versions, LEARNERS), min(one.folded_to or 0 for one in versions)
-    saved, pause = time.monotonic(), _pause(versions)
+    saved, pause = time.monotonic(), rules.pause(versions)
     left_out: set[Group] = set()
     groups: list[Group] = []
     while True:
         try:
-            with _in_force(engine, here) as connection:
+            with in_force(engine, here) as connection:
                 beneath = driver(connection)
                 learners = concern.learners(beneath, after)
                 if not learners:
@@ -326,10 +272,10 @@ def _fold_everybody(engine: Engine, here: World, versions: Sequence[Pending], sh
 def _stop_folding(engine: Engine, here: World, groups: Sequence[Group]) -> set[Group]:
     """Stops the rules by which some of these groups cannot be folded; answers the groups."""
     found = set()
-    with _in_force(engine, here) as connection:
+    with in_force(engine, here) as connection:
         beneath = driver(connection)
-        for group, error in at_fault(groups, lambda some: _tried(beneath, lambda: _fold(connection, here, some))):
-            _stop(beneath, here, group[0], f"learner {group[1]}", error)
+        for group, error in at_fault(groups, lambda some: tried(beneath, lambda: _fold(connection, here, some))):
+            stop(beneath, here, group[0], f"learner {group[1]}", error)
             found.add(group)
     return found
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
+from sqlalchemy import Connection, Engine
 
 from service.core import evaluate, versions, windows
 from service.core.agents import Agent, identifier
@@ -21,7 +23,7 @@ from service.core.statement import Fact
 from service.core.strata import Strata, reads_awards
 from service.core.versions import Judged
 from service.store import rules
-from service.store.engine import Driver
+from service.store.engine import Driver, driver
 from service.store.identity import Person
 from service.store.matches import Found
 from service.store.purses import Ready
@@ -75,7 +77,7 @@ class Counting:
         self.derived = reads_awards(self.rule)
         self.folds = version.making is not None or bool(version.lives)
         self.remembers = any(judge.remembers for judge in self.lives)
-        self.settled = version.phase != "folding"
+        self.settled = version.phase not in ("folding", "comparing")
         self.pays = self.rule.status != "trial"
 
     @property
@@ -163,6 +165,19 @@ class World:
     def zones(self, people: People) -> Callable[[int, int], ZoneInfo]:
         """Where a rule, by its number, counts the days of a learner."""
         return lambda rule, learner: self.counting[rule].matcher.zone(people, learner)
+
+
+class Overtaken(Exception):
+    """Other rules are in force than those that a process works by."""
+
+
+@contextmanager
+def in_force(engine: Engine, here: World) -> Iterator[Connection]:
+    """A transaction in which these rules stay in force; raises Overtaken if they are no longer."""
+    with engine.begin() as connection:
+        if rules.share(driver(connection)) != here.ruleset.generation:
+            raise Overtaken
+        yield connection
 
 
 def world(connection: Driver) -> World:

@@ -289,6 +289,7 @@ def meanwhile(database_url: str, here: AtWork) -> Iterator[AtWork]:
 
 def test_a_crash_at_any_point_only_means_to_go_on(here: AtWork, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "CHUNK", 3)
+    monkeypatch.setattr(replay, "SEARCHED", 3)
     expected = straight(here)
     begun(here)
     crashes = 0
@@ -307,6 +308,7 @@ def test_statements_that_come_meanwhile_count_once(
     here: AtWork, meanwhile: AtWork, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(replay, "CHUNK", 3)
+    monkeypatch.setattr(replay, "SEARCHED", 3)
     expected = straight(here, *LATE)
     begun(here)
     with at_transaction(here.engine, number, lambda: meanwhile.take(*LATE)):
@@ -321,6 +323,7 @@ def test_rules_that_change_meanwhile_are_counted_from_the_first_statement(
     here: AtWork, meanwhile: AtWork, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(replay, "CHUNK", 3)
+    monkeypatch.setattr(replay, "SEARCHED", 3)
     here.apply(*OLD)
     here.take(*history())
     expected = here.everything()
@@ -337,6 +340,7 @@ def test_rules_that_are_applied_again_meanwhile_change_nothing(
     here: AtWork, meanwhile: AtWork, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(replay, "CHUNK", 3)
+    monkeypatch.setattr(replay, "SEARCHED", 3)
     expected = straight(here)
     begun(here)
     with at_transaction(here.engine, number, lambda: meanwhile.apply(*NEW)):
@@ -535,6 +539,7 @@ def test_whoever_moves_while_rules_are_counted_again_is_counted_by_the_new_zone(
     here: AtWork, meanwhile: AtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay, "CHUNK", 1)
+    monkeypatch.setattr(replay, "SEARCHED", 1)
     here.take(*NIGHTS)
     here.apply(*OF_DAYS)
     with at_transaction(here.engine, 5, lambda: move(meanwhile, "ann", "Europe/Berlin")):

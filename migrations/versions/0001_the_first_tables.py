@@ -296,6 +296,13 @@ def upgrade() -> None:
         sa.Column("created", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_learner")),
     )
+    op.create_index(
+        "ix_learner_merged_into",
+        "learner",
+        ["merged_into"],
+        unique=False,
+        postgresql_where=sa.text("merged_into IS NOT NULL"),
+    )
     op.create_table(
         "match",
         sa.Column("rule", sa.Integer(), nullable=False),
@@ -893,7 +900,7 @@ def upgrade() -> None:
             "remade_from",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="statements before this need not be read while `remaking`",
+            comment="statements before this need not be read again",
         ),
         sa.Column(
             "matched_to",
@@ -902,15 +909,24 @@ def upgrade() -> None:
             comment="the last statement read while `remaking`, in the order of ids",
         ),
         sa.Column(
-            "read", sa.BigInteger(), server_default="0", nullable=False, comment="statements read while `remaking`"
+            "read",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="statements read again so far",
         ),
-        sa.Column("folded_to", sa.BigInteger(), nullable=True, comment="the last learner counted while `folding`"),
+        sa.Column(
+            "folded_to",
+            sa.BigInteger(),
+            nullable=True,
+            comment="the last learner counted while `comparing` or `folding`",
+        ),
         sa.Column(
             "phase",
             sa.Text(),
             server_default="done",
             nullable=False,
-            comment="how far history has been counted again: copying, matching, folding, done",
+            comment="how far history has been counted again: comparing, matching, folding, done",
         ),
         sa.Column(
             "problem",

@@ -41,6 +41,16 @@ class Difference(NamedTuple):
     corrects: int | None
 
 
+def sums(awards: Iterable[Award]) -> dict[Line, int]:
+    """What the ledger comes to where it says what these awards say."""
+    found: dict[Line, int] = {}
+    for award in awards:
+        for unit, amount in award.amounts.items():
+            line = Line(award.key, award.happened, unit)
+            found[line] = found.get(line, 0) + amount
+    return found
+
+
 def differences(booked: Mapping[Line, Booked], awards: Iterable[Award]) -> list[Difference]:
     """What has to be added to `booked`, the lines of one rule and learner, so that it says what `awards` say."""
     wanted: dict[Line, tuple[int, Award]] = {}

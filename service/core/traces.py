@@ -7,13 +7,15 @@ plain characters stands as it is, or else the bytes hold `\\u00`: what holds nei
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from service.core.index import exact, filed_by
 from service.core.rule import Among, Carries, Condition, Rule
 
 ESCAPED = b"\\u00"
 """What bytes hold that have a character of ASCII escaped."""
+MOST = 20
+"""Traces that are worth looking for: with more of them it takes no longer to decode."""
 _PLAIN = re.compile(r'[^\x00-\x20/"\\\x7f-\U0010ffff]{2,}')
 
 
@@ -42,13 +44,24 @@ def of_person(key: str, mbox: str | None) -> list[bytes] | None:
     return [*dict.fromkeys(one for one in found if one), ESCAPED]
 
 
-def of_rule(rule: Rule) -> list[bytes] | None:
+Trace = tuple[bytes, ...]
+"""What bytes hold, all of it, that may hold a text."""
+
+
+def of_rule(rule: Rule) -> list[Trace] | None:
     """What a statement that fulfils this rule holds one of; None: it may hold anything."""
     found = [_of_conditions(when) for when in filed_by(rule)]
     return None if None in found else list(dict.fromkeys(trace for some in found for trace in some or ()))
 
 
-def _of_conditions(when: Sequence[Condition]) -> list[bytes] | None:
+def of_rules(rules: Iterable[Rule]) -> list[Trace] | None:
+    """What a statement that fulfils one of these rules holds one of; None: anything, or too much to look for."""
+    sought = [of_rule(rule) for rule in rules]
+    found = list(dict.fromkeys(trace for some in sought for trace in some or ()))
+    return None if None in sought or len(found) > MOST else found
+
+
+def _of_conditions(when: Sequence[Condition]) -> list[Trace] | None:
     """Objects tell more than what they are part of or tagged with, and that more than the verb."""
     for key in ("object", "part_of", "tagged", "verb"):
         for condition in when:
@@ -58,7 +71,7 @@ def _of_conditions(when: Sequence[Condition]) -> list[bytes] | None:
     return _of_any(Among("verb", verbs)) if verbs else None
 
 
-def _of_any(condition: Among | Carries) -> list[bytes] | None:
+def _of_any(condition: Among | Carries) -> list[Trace] | None:
     """What holds one of the texts of which there must be one; None where that cannot be told by its bytes."""
     texts = condition.any_of
     if isinstance(condition, Among):
@@ -67,12 +80,12 @@ def _of_any(condition: Among | Carries) -> list[bytes] | None:
         texts = condition.all_of[0]
     if not texts or (condition.key == "object" and not all("://" in text for text in texts)):
         return None  # an object may be a person, whom statements name in many ways
-    found = [one for text in texts for one in _spellings(text)]
-    return None if None in found else [*dict.fromkeys(one for one in found if one), ESCAPED]
+    if not all(map(_PLAIN.search, texts)):
+        return None
+    return [*dict.fromkeys(one for text in texts for one in _spellings(text)), (ESCAPED,)]
 
 
-def _spellings(text: str) -> list[bytes | None]:
-    """How an IRI may be written: whole, with slashes escaped or not; of one that is not plain its longest run."""
-    if not _PLAIN.fullmatch(text.replace("/", "")):
-        return [trace(text)]
-    return [text.encode(), text.replace("/", "\\/").encode()]
+def _spellings(text: str) -> list[Trace]:
+    """How an IRI may be written: as it is, or with a slash escaped; of one that is not plain, its runs that are."""
+    runs = tuple(run.encode() for run in dict.fromkeys(_PLAIN.findall(text)))
+    return [(text.encode(),), (b"\\/", *runs)] if _PLAIN.fullmatch(text.replace("/", "")) else [runs]

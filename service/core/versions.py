@@ -76,12 +76,13 @@ def judged(lived: Iterable[tuple[Setting, Sequence[Match]]]) -> Judged:
         step = fold(setting, matches, awards)
         state = step.state
         (tried if setting.rule.status == "trial" else awards).extend(step.awards)
-        own = {match.statement for match in matches if Life(setting.since, setting.until).holds(match.happened)}
-        refusals += [refusal for refusal in step.refusals if refusal.statement in own]
+        if step.refusals:
+            own = {match.statement for match in matches if Life(setting.since, setting.until).holds(match.happened)}
+            refusals += [refusal for refusal in step.refusals if refusal.statement in own]
     return Judged(state, tuple(awards), tuple(refusals), tuple(tried))
 
 
-def fold(setting: Setting, matches: Iterable[Match], earlier: Sequence[Award] = ()) -> Step:
+def fold(setting: Setting, matches: Sequence[Match], earlier: Sequence[Award] = ()) -> Step:
     """All matches of one learner by one version. earlier: what versions before it gave, all before its life."""
     if not earlier:
         return evaluate.fold(setting, matches)

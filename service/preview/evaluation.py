@@ -27,7 +27,7 @@ from service.store.engine import OPTIONS, Driver
 from service.store.matches import Group, Made
 from service.store.rules import Ruleset
 from service.store.share import Share
-from service.world import Candidate, Counting, People, World, candidates, found, parts
+from service.world import Candidate, People, World, candidates, found, parts
 
 
 @contextmanager
@@ -95,7 +95,7 @@ class Evaluation:
     def _match(self, changes: Sequence[Change]) -> None:
         """Writes the matches of these rules into the temporary table."""
         counting = [self.here.counting[one.number] for one in changes]
-        sought = _traces(counting)
+        sought = traces.of_rules(one.rule for one in counting)
         if sought == []:
             return
         for one in counting:
@@ -141,17 +141,6 @@ class Evaluation:
         for one in awards:
             given.update({Line(one.key, one.happened, unit): amount for unit, amount in one.amounts.items()})
         return given
-
-
-def _traces(counting: Iterable[Counting]) -> list[bytes] | None:
-    """What statements that any of these rules look at hold one of; None where a rule may look at any statement.
-
-    Nothing where none of them looks at statements.
-    """
-    sought = [traces.of_rule(one.rule) for one in counting]
-    if None in sought:
-        return None
-    return list(dict.fromkeys(trace for some in sought for trace in some or ()))
 
 
 def _joined(

@@ -9,11 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import cast
 
-from service import children, garbage
+from service import children
 from service.core.matching import matcher
 from service.core.rule import First
 from service.preview.changes import Change, Wanted, changes
@@ -48,22 +47,9 @@ def summed(
     """The sums of all shares, in the snapshot of this connection. What `progress` raises ends the processes."""
     row = connection.execute("SELECT pg_export_snapshot()").fetchone()
     assert row is not None
-    context, ends = get_context("spawn"), list[Connection]()
-    started = []
-    try:
-        for place in range(processes):
-            own, theirs = context.Pipe()
-            arguments = (theirs, os.getpid(), url, row[0], dict(wanted), now, Share(place, processes))
-            process = context.Process(target=_evaluate, args=arguments, daemon=True)
-            process.start()
-            theirs.close()
-            started.append(process)
-            ends.append(own)
+    each = [(url, row[0], dict(wanted), now, Share(place, processes)) for place in range(processes)]
+    with children.beside(_evaluate, each) as ends:
         return _added(ends, progress)
-    finally:
-        for process in started:
-            process.terminate()
-            process.join()
 
 
 def _added(ends: Sequence[Connection], progress: Callable[[float], None]) -> Sums:
@@ -85,11 +71,9 @@ def _added(ends: Sequence[Connection], progress: Callable[[float], None]) -> Sum
 
 
 def _evaluate(
-    parent: Connection, number: int, url: str, snapshot: str, wanted: Mapping[str, Wanted], now: datetime, share: Share
+    parent: Connection, url: str, snapshot: str, wanted: Mapping[str, Wanted], now: datetime, share: Share
 ) -> None:
     """What a process of its own does: evaluates its share, and tells its parent how far it is, and the sums."""
-    children.die_with_parent(number)
-    garbage.settle()
     with reading(url, snapshot) as connection:
         ruleset = rules.in_force(connection)
         parent.send(Evaluation(connection, ruleset, changes(ruleset, wanted), share, now, parent.send).sums())

@@ -50,6 +50,17 @@ def of_groups(connection: Driver, groups: Sequence[Group]) -> dict[Group, Standi
     return {(rule, learner): Standing(*standing) for rule, learner, *standing in cursor}
 
 
+def of_learners(connection: Driver, rules: Sequence[int], after: int, last: int) -> dict[Group, Standing]:
+    """The standing of the groups of these rules and the learners after one up to `last`."""
+    cursor = connection.execute(
+        "SELECT rule, learner, happened, statement, state FROM fold "
+        "WHERE rule = ANY(%b) AND learner > %b AND learner <= %b",
+        [list(rules), after, last],
+        binary=True,
+    )
+    return {(rule, learner): Standing(*standing) for rule, learner, *standing in cursor}
+
+
 def put(connection: Driver, standings: Mapping[Group, Standing]) -> None:
     """Writes where these groups stand now."""
     ordered = sorted(standings.items())

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.core.statement import Fact
+from service.core.traces import Trace
 from service.store.engine import Driver
 from service.store.inbox import VOIDED, Claimed, claimed
 from service.store.matches import Group
@@ -17,19 +18,46 @@ COLUMNS = "s.id, source.name, source.capture, s.received, s.raw, " + VOIDED
 EVALUATED = "NOT EXISTS (SELECT FROM inbox WHERE inbox.seq = s.seq)"
 
 
-def after(connection: Driver, beyond: UUID | None, limit: int, since: datetime | None = None) -> list[Claimed]:
-    """The next statements beyond this id that have been evaluated, in the order of ids.
+class Span(NamedTuple):
+    """The statements after one (None: from the first) up to `last`, in the order of ids."""
+
+    beyond: UUID | None
+    last: UUID
+    statements: int
+
+    @property
+    def asked(self) -> tuple[UUID, UUID]:
+        return self.beyond or UUID(int=0), self.last
+
+
+def span(connection: Driver, beyond: UUID | None, limit: int) -> Span | None:
+    """So many statements after this one, evaluated or not; None where there is none."""
+    row = connection.execute(
+        f"SELECT id, place FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM statement "  # noqa: S608
+        f"WHERE id {_beyond(beyond)} %b ORDER BY id LIMIT %b) AS next ORDER BY place DESC LIMIT 1",
+        [beyond or UUID(int=0), limit],
+    ).fetchone()
+    return Span(beyond, *row) if row else None
+
+
+def within(connection: Driver, span: Span, since: datetime | None, traces: Sequence[Trace] | None) -> list[Claimed]:
+    """The statements of a span that have been evaluated and hold one of these traces (None: all of them).
 
     since: only those that happened then or later.
     """
+    held, texts = _held(traces)
     cursor = connection.execute(
         f"SELECT {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608 - constants
-        f"WHERE s.id {'>=' if beyond is None else '>'} %b AND (%b::timestamptz IS NULL OR s.happened >= %b) "
-        f"AND {EVALUATED} ORDER BY s.id LIMIT %b",
-        [beyond or UUID(int=0), since, since, limit],
+        f"WHERE s.id {_beyond(span.beyond)} %b AND s.id <= %b AND (%b::timestamptz IS NULL OR s.happened >= %b) "
+        f"AND {EVALUATED} AND ({held})",
+        [*span.asked, since, since, *texts],
         binary=True,
     )
     return [claimed(*row) for row in cursor]
+
+
+def _beyond(statement: UUID | None) -> str:
+    return ">=" if statement is None else ">"
 
 
 def everything(connection: Driver, size: int = 2000) -> Iterator[list[Claimed]]:
@@ -37,6 +65,31 @@ def everything(connection: Driver, size: int = 2000) -> Iterator[list[Claimed]]:
     with connection.cursor("history", binary=True) as cursor:
         cursor.execute(
             f"SELECT {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source WHERE {EVALUATED}"  # noqa: S608
+        )
+        while rows := cursor.fetchmany(size):
+            yield [claimed(*row) for row in rows]
+
+
+OF_LEARNERS = """
+s.id IN (SELECT p.statement FROM part p WHERE p.learner = ANY(ARRAY(
+    SELECT id FROM learner WHERE id > %b AND id <= %b AND merged_into IS NULL
+    UNION ALL SELECT id FROM learner WHERE merged_into > %b AND merged_into <= %b
+)) AND (%b::timestamptz IS NULL OR p.happened >= %b))
+"""
+
+
+def of_learners(
+    connection: Driver, after: int, last: int, since: datetime | None = None, size: int = 2000
+) -> Iterator[list[Claimed]]:
+    """What has been evaluated and in which one of the learners after one up to `last` took part, in whatever role.
+
+    since: only what happened then or later. Read by a cursor of the server in the caller's transaction.
+    """
+    with connection.cursor("of_learners", binary=True) as cursor:
+        cursor.execute(
+            f"SELECT {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608 - constants
+            f"WHERE {EVALUATED} AND {OF_LEARNERS}",
+            [after, last, after, last, since, since],
         )
         while rows := cursor.fetchmany(size):
             yield [claimed(*row) for row in rows]
@@ -59,6 +112,11 @@ def extent(connection: Driver) -> Extent:
     return Extent(*row)
 
 
+def longer_than(connection: Driver, statements: int) -> bool:
+    """Whether more statements than so many are stored."""
+    return connection.execute("SELECT FROM statement OFFSET %b LIMIT 1", [statements]).fetchone() is not None
+
+
 TAKEN_PART = (
     "s.id IN (SELECT p.statement FROM part p JOIN learner l ON l.id = p.learner "
     "WHERE coalesce(l.merged_into, l.id) %% %b = %b)"
@@ -68,7 +126,7 @@ HASHED = "256MB"
 
 
 def holding(
-    connection: Driver, traces: Sequence[bytes] | None, share: Share = EVERYBODY, size: int = 2000
+    connection: Driver, traces: Sequence[Trace] | None, share: Share = EVERYBODY, size: int = 2000
 ) -> Iterator[tuple[float, list[Claimed]]]:
     """What has been evaluated and holds one of these traces (None: all of it), with how much of all is gone through.
 
@@ -76,13 +134,14 @@ def holding(
     Read by a cursor of the server in the caller's transaction, in the order in which it is stored.
     """
     last, shared = _next_number(connection), share != EVERYBODY
+    held, texts = _held(traces)
     if shared:
         connection.execute("SELECT set_config('work_mem', %b, true)", [HASHED])
     with connection.cursor("holding", binary=True) as cursor:
         cursor.execute(
             f"SELECT s.seq, {COLUMNS} FROM statement s LEFT JOIN source ON source.id = s.source "  # noqa: S608
-            f"WHERE {EVALUATED} AND ({_held(traces)}) {f'AND {TAKEN_PART}' if shared else ''}",
-            [*(traces or ()), *(share.asked if shared else ())],
+            f"WHERE {EVALUATED} AND ({held}) {f'AND {TAKEN_PART}' if shared else ''}",
+            [*texts, *(share.asked if shared else ())],
         )
         while rows := cursor.fetchmany(size):
             yield rows[-1][0] / last, [claimed(*columns) for _, *columns in rows]
@@ -112,6 +171,21 @@ def learners(connection: Driver, after: int, limit: int) -> list[int]:
     """The next learners in the order of their ids."""
     cursor = connection.execute("SELECT id FROM learner WHERE id > %b ORDER BY id LIMIT %b", [after, limit])
     return [learner for (learner,) in cursor]
+
+
+def next_learners(connection: Driver, after: int, limit: int, statements: int) -> int | None:
+    """The last of the next learners, in the order of their ids, who took part in so many statements together.
+
+    At least one, at most `limit`; None if there is nobody left.
+    """
+    row = connection.execute(
+        "WITH next AS (SELECT id FROM learner WHERE id > %b ORDER BY id LIMIT %b), "
+        "counted AS (SELECT id, sum((SELECT count(*) FROM part WHERE part.learner = next.id)) "
+        "OVER (ORDER BY id) AS up_to FROM next) "
+        "SELECT coalesce(max(id) FILTER (WHERE up_to <= %b), min(id)) FROM counted",
+        [after, limit, statements],
+    ).fetchone()
+    return row[0] if row else None
 
 
 def learners_of_rule(connection: Driver, rule: int, after: int, limit: int, since: datetime | None = None) -> list[int]:
@@ -165,9 +239,12 @@ def of_learner(connection: Driver, learner: int, before: Moment | None, limit: i
     return cursor.fetchall()
 
 
-def _held(traces: Sequence[bytes] | None) -> str:
-    """The condition that a statement's bytes hold one of so many traces."""
-    return " OR ".join(["position(%b::bytea IN s.raw) > 0"] * len(traces)) if traces is not None else "true"
+def _held(traces: Sequence[Trace] | None) -> tuple[str, list[bytes]]:
+    """The condition that a statement's bytes hold one of so many traces, and what it asks for."""
+    if traces is None:
+        return "true", []
+    each = (" AND ".join(["position(%b::bytea IN s.raw) > 0"] * len(trace)) for trace in traces)
+    return " OR ".join(f"({one})" for one in each), [text for trace in traces for text in trace]
 
 
 def _next_number(connection: Driver) -> int:

@@ -97,6 +97,12 @@ def lock(connection: Driver, ids: Iterable[int]) -> dict[int, Person]:
         return {row[0]: Person(*row) for row in cursor.fetchall()}
 
 
+def ids(connection: Driver, after: int, last: int) -> list[int]:
+    """The learners after one up to `last`."""
+    cursor = connection.execute("SELECT id FROM learner WHERE id > %b AND id <= %b", [after, last], binary=True)
+    return [learner for (learner,) in cursor]
+
+
 def unlocked(connection: Driver, ids: Sequence[int]) -> dict[int, Person]:
     """These learners, not locked."""
     cursor = connection.execute(

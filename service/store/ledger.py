@@ -93,6 +93,21 @@ def standing(
             yield group, [(Line(*row[2:5]), row[5]) for row in rows]
 
 
+def of_learners(connection: Driver, rules: Sequence[int], after: int, last: int) -> dict[Group, dict[Line, int]]:
+    """What the ledger comes to by these rules for the learners after one up to `last`, sums of nothing left out."""
+    sums: dict[Group, dict[tuple[str, datetime, str], int]] = {}
+    cursor = connection.execute(
+        "SELECT rule, learner, key, happened, unit, amount FROM entry "
+        "WHERE learner > %b AND learner <= %b AND rule = ANY(%b)",
+        [after, last, list(rules)],
+        binary=True,
+    )
+    for rule, learner, key, happened, unit, amount in cursor:
+        lines, line = sums.setdefault((rule, learner), {}), (key, happened, unit)
+        lines[line] = lines.get(line, 0) + amount
+    return {group: {Line(*line): amount for line, amount in lines.items() if amount} for group, lines in sums.items()}
+
+
 def versions(connection: Driver, group: Group) -> dict[tuple[str, datetime], int]:
     """The version of the rule that gave each award of this group, by (key, event time)."""
     cursor = connection.execute(

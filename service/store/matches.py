@@ -114,6 +114,33 @@ def _detail(match: Match) -> bytes | None:
     return None if detail == NOTHING else _encode(detail)
 
 
+Row = tuple[int, int, int, datetime, bytes, bytes | None, bytes | None]
+"""A match as its row of the table: rule, learner, making, event time, statement's id, once, detail."""
+
+
+def of_learners(connection: Driver, rules: Sequence[int], after: int, last: int) -> set[Row]:
+    """The rows of the matches by these rules of the learners after one up to `last`."""
+    cursor = connection.execute(
+        "SELECT rule, learner, making, happened, uuid_send(statement), once, detail FROM match "
+        "WHERE rule = ANY(%b) AND learner > %b AND learner <= %b",
+        [list(rules), after, last],
+        binary=True,
+    )
+    return set(cursor)
+
+
+def row(found: Found) -> Row:
+    """A match as its row would be."""
+    rule, match, making = found
+    return rule, match.learner, making, match.happened, match.statement.bytes, match.once, _detail(match)
+
+
+def of_row(row: Row) -> Found:
+    """The match of a row."""
+    rule, learner, making, happened, statement, once, detail = row
+    return Found(rule, from_row(learner, happened, UUID(bytes=statement), once, detail), making)
+
+
 def remove(connection: Driver, found: Sequence[Found]) -> set[tuple[int, int, UUID]]:
     """Takes the matches out again; answers (rule, learner, statement) of those that were there."""
     columns = [
@@ -163,21 +190,6 @@ def take_over(
         ).format(sql.Identifier(table)),
         [rule, list(makings), *share.asked],
     )
-
-
-def copy(connection: Driver, rule: int, making: int, remaking: int, before: datetime, learners: Sequence[int]) -> None:
-    """Takes the matches of these learners, who are locked, that happened before a moment over into another making."""
-    for table, columns in (
-        ("match", "rule, learner, happened, statement, once, detail, swapped"),
-        ("match_pair", "rule, learner, other, happened, statement, guarded"),
-    ):
-        connection.execute(
-            sql.SQL(
-                "INSERT INTO {table} ({columns}, making) SELECT {columns}, %b FROM {table} "
-                "WHERE rule = %b AND making = %b AND learner = ANY(%b) AND happened < %b ON CONFLICT DO NOTHING"
-            ).format(table=sql.Identifier(table), columns=sql.SQL(columns)),
-            [remaking, rule, making, list(learners), before],
-        )
 
 
 def grouped(

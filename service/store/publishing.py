@@ -251,7 +251,12 @@ def undivided(connection: Driver, rule: Rule) -> bool:
     """Whether versions cannot take turns, because what one learner gets is decided by what others have done or got."""
     cursor = connection.execute("SELECT id FROM rule WHERE name = %b", [rule.name])
     lives = [life.rule for one in rules.newest(connection, [number for (number,) in cursor]) for life in one.lives]
-    return any(isinstance(one.kind, First) or reads_awards(one) or matcher(one).swapped for one in (rule, *lives))
+    return any(_of_many(one) or reads_awards(one) for one in (rule, *lives))
+
+
+def _of_many(rule: Rule) -> bool:
+    """Whether what one learner gets is decided by what others have done."""
+    return isinstance(rule.kind, First) or matcher(rule).swapped is not None
 
 
 def put_by_hand(connection: Driver, rule: Rule, text: str) -> None:
@@ -282,7 +287,7 @@ def _supersede(connection: Driver, number: int) -> None:
     dead = [version for (version, _), life in zip(versions, spans, strict=True) if life.empty]
     connection.execute(
         "UPDATE rule_version SET phase = 'done', remaking = NULL WHERE rule = %b AND version = ANY(%b) "
-        "AND phase IN ('copying', 'matching')",
+        "AND phase IN ('comparing', 'matching')",
         [number, dead],
     )
 
@@ -319,7 +324,7 @@ def origin_of_rules(connection: Driver) -> dict[str, str]:
 def recount(connection: Driver, numbers: Sequence[int] | None = None, since: datetime | None = None) -> list[str]:
     """Lets history be counted again by all rules, or those with these numbers, while what is booked stands.
 
-    since: what happened before needs not be read again. Answers the names of the rules.
+    since: what happened before need not be read again. Answers the names of the rules.
     """
     if not _any_history(connection):
         return []
@@ -327,12 +332,16 @@ def recount(connection: Driver, numbers: Sequence[int] | None = None, since: dat
     for version in again:
         each = {one.version: one for one in (*version.lives, *version.made)}
         top = max(max(one.making or 0, one.remaking or 0) for one in each.values())
+        alone = not any(_of_many(one.rule) for one in each.values())
         for place, one in enumerate(each.values(), 1):
-            phase = "copying" if since and one.making is not None else "matching"
+            compared = alone and one.making is not None
             connection.execute(
                 "UPDATE rule_version SET remaking = %b, phase = %b, remade_from = %b, matched_to = NULL, read = 0, "
                 "folded_to = NULL WHERE rule = %b AND version = %b",
-                [top + place, phase, since if phase == "copying" else None, one.number, one.version],
+                [
+                    *((None, "comparing", since) if compared else (top + place, "matching", None)),
+                    *(one.number, one.version),
+                ],
             )
     return [version.rule.name for version in again]
 

@@ -34,7 +34,7 @@ class Version(NamedTuple):
 
     since, until: its life; None: from the first statement, to the last. making: whose rows of `match` are its own;
     None: they are still being made. remaking: those that are being made.
-    Of the newest version of a rule: phase: how far history has been counted again (copying, matching, folding, done);
+    Of the newest version of a rule: phase: how far history has been counted again (comparing, matching, folding, done);
     lives: the versions that give, in order; made: those whose matches are being made.
     """
 
@@ -108,7 +108,7 @@ def _newest(rows: list[tuple[Any, ...]]) -> Version:
     made |= {version.version: version for version in giving if version.remaking is not None}
     last = _version(rows[-1], Life(rows[-1][3], None))
     phases = {row[4] for row in rows} - {"done"}
-    phase = next((phase for phase in ("folding", "copying", "matching") if phase in phases), "done")
+    phase = next((phase for phase in ("folding", "comparing", "matching") if phase in phases), "done")
     return last._replace(phase=phase, lives=giving, made=tuple(made.values()))
 
 
@@ -222,6 +222,7 @@ class Pending(NamedTuple):
     """A version by which history is being counted again, and how far that has come.
 
     remade_from: statements before it need not be read. matched_to, folded_to: the last statement and learner done.
+    read: how many statements have been read.
     problem: why it stopped until it is tried again; None: nothing is in its way.
     """
 
@@ -244,6 +245,24 @@ def pending(connection: Driver) -> list[Pending]:
     return [Pending(*row) for row in cursor]
 
 
+SAVED_SECONDS, SAVED_AT_ONCE = 1.0, 50
+"""How often it is remembered how far counting again has come, for each so many versions, as a row of each is written.
+
+What is done twice because a crash came before it is the same.
+"""
+
+
+def pause(versions: Sequence[Pending]) -> float:
+    """Seconds until it is remembered again how far these versions are."""
+    return SAVED_SECONDS * max(1.0, len(versions) / SAVED_AT_ONCE)
+
+
+def since(versions: Sequence[Pending]) -> datetime | None:
+    """The moment before which statements need not be read again by any of these versions; None: all are read."""
+    begins = [one.remade_from for one in versions]
+    return None if None in begins else min(begin for begin in begins if begin is not None)
+
+
 def matched(connection: Driver, versions: Sequence[Pending], to: UUID, read: int) -> None:
     """Remembers the last statement that these versions have been matched with, and how many have been read."""
     connection.execute(
@@ -254,12 +273,13 @@ def matched(connection: Driver, versions: Sequence[Pending], to: UUID, read: int
     )
 
 
-def folded(connection: Driver, versions: Sequence[Pending], to: int) -> None:
-    """Remembers the last learner that has been counted by these versions."""
+def folded(connection: Driver, versions: Sequence[Pending], to: int, read: int | None = None) -> None:
+    """Remembers the last learner that has been counted by these versions, and how many statements have been read."""
     connection.execute(
-        "UPDATE rule_version v SET folded_to = %b FROM unnest(%b::int[], %b::int[]) AS done (rule, version) "
+        "UPDATE rule_version v SET folded_to = %b, read = coalesce(%b, read) "
+        "FROM unnest(%b::int[], %b::int[]) AS done (rule, version) "
         "WHERE v.rule = done.rule AND v.version = done.version",
-        [to, [one.number for one in versions], [one.version for one in versions]],
+        [to, read, [one.number for one in versions], [one.version for one in versions]],
     )
 
 

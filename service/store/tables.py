@@ -284,6 +284,7 @@ learner = Table(
     Column("opted_in", Boolean, nullable=False, server_default=text("false")),
     moment("erased", comment="when everything was taken away that says who it is"),
     moment("created", nullable=False, server_default=func.now()),
+    Index("ix_learner_merged_into", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
 identifier = Table(
@@ -353,16 +354,22 @@ rule_version = Table(
     moment("since", comment="when its life begins; null: with the first statement. It ends where a later one begins"),
     Column("making", Integer, comment="its rows of `match`; null: they are still being made"),
     Column("remaking", Integer, comment="its rows of `match` that are being made, until they are `making`"),
-    moment("remade_from", comment="statements before this need not be read while `remaking`"),
+    moment("remade_from", comment="statements before this need not be read again"),
     Column("matched_to", UUID(as_uuid=True), comment="the last statement read while `remaking`, in the order of ids"),
-    Column("read", BigInteger, nullable=False, server_default="0", comment="statements read while `remaking`"),
-    Column("folded_to", BigInteger, comment="the last learner counted while `folding`"),
+    Column(
+        "read",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="statements read again so far",
+    ),
+    Column("folded_to", BigInteger, comment="the last learner counted while `comparing` or `folding`"),
     Column(
         "phase",
         Text,
         nullable=False,
         server_default="done",
-        comment="how far history has been counted again: copying, matching, folding, done",
+        comment="how far history has been counted again: comparing, matching, folding, done",
     ),
     Column("problem", Text, comment="why counting again stopped, until it is tried again; null: nothing is in its way"),
     PrimaryKeyConstraint("rule", "version"),

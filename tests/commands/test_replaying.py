@@ -7,9 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Engine
 
-from service import replay as counting
+from service import crew
 from service.cli import plaudit
 from service.commands import applying
+from service.store import rules
 from tests.at_work import AtWork
 from tests.written import days
 
@@ -32,7 +33,7 @@ def test_a_wrong_moment_is_refused_and_nothing_happens(replay: Callable[..., Res
     here.take(*days(1))
     result = replay("--since", since)
     assert (result.exit_code, "--since" in result.output) == (2, True)
-    assert here.execute("SELECT FROM rule_change WHERE did = 'replayed'") == []
+    assert here.execute("SELECT 1 FROM rule_change WHERE did = 'replayed'") == []
 
 
 def test_without_history_there_is_nothing_to_do(replay: Callable[..., Result], here: AtWork) -> None:
@@ -58,22 +59,22 @@ def test_stopped_it_goes_on_where_it_was(
     replay: Callable[..., Result], here: AtWork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here.apply("{}", COUNT)
-    here.take(*days(*range(1, 10)))
-    monkeypatch.setattr(counting, "CHUNK", 2)
-    monkeypatch.setattr(counting, "SAVED_SECONDS", 0.0)
+    here.take(*days(1, 2, 3), *days(1, 2, month=2, who="bob"), *days(1, 2, 3, 4, month=3, who="cleo"))
+    monkeypatch.setattr(crew, "STATEMENTS", 2)
+    monkeypatch.setattr(rules, "SAVED_SECONDS", 0.0)
     read: list[int] = []
 
     def stop(statements: int) -> None:
         read.append(statements)
-        if statements == 4:
+        if statements == 5:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(applying, "_progress", stop)
     assert replay().exit_code == 1
-    assert here.execute("SELECT DISTINCT phase, read FROM rule_version") == [("matching", 4)]
+    assert here.execute("SELECT DISTINCT phase, read FROM rule_version") == [("comparing", 5)]
     assert replay().output.splitlines()[-1] == "Counted again."
-    assert read == [2, 4, 6, 8, 9]
-    assert (here.points("ann"), here.differences()) == (120, [])
+    assert read == [3, 5, 9]
+    assert (here.points("ann"), here.points("bob"), here.points("cleo"), here.differences()) == (60, 20, 70, [])
 
 
 def test_it_says_what_is_in_its_way(
@@ -85,6 +86,6 @@ def test_it_says_what_is_in_its_way(
         patch.setattr("service.core.matching.Matcher.match", lambda *_: 1 / 0)
         result = replay()
     assert result.exit_code == 1
-    assert "Not complete: history cannot be counted again by the rule r: statement" in result.output
+    assert "Not complete: history cannot be counted again by the rule r: learner 1: " in result.output
     assert "ZeroDivisionError" in result.output
     assert replay().output.splitlines()[-1] == "Counted again."

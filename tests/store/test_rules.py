@@ -181,7 +181,7 @@ def test_another_time_zone_counts_every_rule_again_by_its_newest_version(here: A
     assert here.apply(written("retired", 7), BOARD, zone="Asia/Tokyo") == [
         "time zone Asia/Tokyo: every rule is counted again"
     ]
-    assert versions(here) == [(1, "live", "done"), (2, "live", "matching"), (3, "retired", "folding")]
+    assert versions(here) == [(1, "live", "done"), (2, "live", "comparing"), (3, "retired", "folding")]
     assert here.count_again() == 1
     assert (here.points("ann"), here.differences()) == (14, [])
 
