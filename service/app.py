@@ -25,6 +25,7 @@ from service import boards, http, shipped
 from service.http import openapi, problems
 from service.http.auth import Sources, Tokens
 from service.http.express import Express
+from service.http.forwarded import Forwarded
 from service.http.leaderboards import BoardsInForce, Names
 from service.http.metrics import Metrics
 from service.http.services import Services, services
@@ -67,6 +68,8 @@ def create_app(settings: Settings, *, engine: Engine | None = None, redis: Redis
         (api if isinstance(blueprint, flask_smorest.Blueprint) else app).register_blueprint(blueprint)
     app.extensions["plaudit-openapi"] = openapi.document(app, api)
     app.after_request(partial(_counted, app.extensions["plaudit"].metrics))
+    if settings.trusted_proxies:
+        app.wsgi_app = Forwarded(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     app.wsgi_app = Express(Answering(app.wsgi_app), app.extensions["plaudit"], SECURITY_HEADERS)  # type: ignore[method-assign]
     return app
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -57,6 +58,8 @@ class Settings:
     """A page of the learning platform that signs learners in for us (`service.http.connections`)."""
     terms_url: str = ""
     privacy_url: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Whose X-Forwarded-For is believed (`service.http.forwarded`)."""
 
 
 def settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -93,6 +96,7 @@ def settings(environ: Mapping[str, str] = os.environ) -> Settings:
         sign_in_url=read("PLAUDIT_SIGN_IN_URL", _page, ""),
         terms_url=read("PLAUDIT_TERMS_URL", _page, ""),
         privacy_url=read("PLAUDIT_PRIVACY_URL", _page, ""),
+        trusted_proxies=read("PLAUDIT_TRUSTED_PROXIES", _networks, ()),
     )
     if found.smtp_url and not found.mail_from:
         read.wrong.append("PLAUDIT_MAIL_FROM is missing: with PLAUDIT_SMTP_URL write who e-mails are from.")
@@ -239,6 +243,13 @@ def _user(text: str) -> str:
     if ":" in text or not text.isprintable():
         raise _Wrong("write a user name without colons, because Basic authentication ends the name at a colon")
     return text
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(one.strip()) for one in text.split(","))
+    except ValueError as error:
+        raise _Wrong(f"{error}; write addresses or networks with commas between, like 10.0.0.0/8, ::1") from None
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:

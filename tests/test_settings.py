@@ -1,6 +1,7 @@
 """What the environment says, and how it is told what is wrong."""
 
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,7 @@ def test_every_variable_is_heard(tmp_path: Path) -> None:
             "PLAUDIT_MAX_STATEMENTS": "100",
             "PLAUDIT_MAX_BYTES": "2048",
             "PLAUDIT_TIME_ZONE": "Europe/Berlin",
+            "PLAUDIT_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
         }
     )
     assert found == Settings(
@@ -56,6 +58,7 @@ def test_every_variable_is_heard(tmp_path: Path) -> None:
         max_statements=100,
         max_bytes=2048,
         time_zone=ZoneInfo("Europe/Berlin"),
+        trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1")),
     )
     assert not (tmp_path / "data").exists()
 
@@ -74,6 +77,7 @@ WRONG = {
     "PLAUDIT_MAX_STATEMENTS": "many",
     "PLAUDIT_MAX_BYTES": "1e6",
     "PLAUDIT_TIME_ZONE": "Mars/Olympus",
+    "PLAUDIT_TRUSTED_PROXIES": "10.0.0.1/8",
 }
 
 

@@ -8,15 +8,17 @@ from flask import request
 from redis import RedisError
 
 from service.boards import PREFIX
+from service.http.forwarded import house
 from service.http.services import services
 
 
 def wait(what: str, most: int, seconds: int) -> int:
     """0, and this request counts; or for how many seconds its address has had its `most` of `what`.
 
-    The address is the one that the connection comes from: behind a web server all who ask share it.
+    The address is the one that the connection comes from, or that a trusted web server in front says
+    (`service.http.forwarded`); of IPv6, all addresses of a network count as one.
     """
-    key = f"{PREFIX}asked:{what}:{request.remote_addr}"
+    key = f"{PREFIX}asked:{what}:{house(request.remote_addr or '')}"
     with suppress(RedisError):
         steps = services().redis.pipeline()
         steps.set(key, 0, ex=seconds, nx=True)
