@@ -132,7 +132,7 @@ def explain(
     booked = ledger.versions(connection, group)
     return Explanation(
         version,
-        [_given(award, booked.get((award.key, award.happened)), seen) for award in awards],
+        [_given(award, booked.get((award.key, award.happened)) or _tried(version, award), seen) for award in awards],
         [one._replace(seen=seen.get(one.seen.statement, one.seen)) for one in refusals],
         len(given),
         len(refused),
@@ -218,6 +218,12 @@ def _seen(connection: Driver, ids: Iterable[UUID]) -> dict[UUID, Seen]:
 
 def _look(fact: Fact) -> Seen:
     return Seen(fact.id, fact.happened, fact.statement.verb_id, fact.statement.object_id)
+
+
+def _tried(version: Version, award: Award) -> int | None:
+    """The version on trial that would have given this; what others give has it in the ledger, once it is booked."""
+    living = (one for one in version.lives if versions.Life(one.since, one.until).holds(award.happened))
+    return next((one.version for one in living if one.rule.status == "trial"), None)
 
 
 def _given(award: Award, version: int | None, seen: dict[UUID, Seen]) -> Given:

@@ -74,6 +74,7 @@ def _said(who: Profile, found: Explanation, missed: NearMisses) -> dict[str, Any
         "progress": found.progress and {"done": found.progress[0], "of": found.progress[1]},
         "pending": found.pending,
         "recounting": found.recounting,
+        "needs": [one._asdict() for one in found.needs],
     }
 
 
@@ -96,6 +97,8 @@ def _lines(who: Profile, found: Explanation, missed: NearMisses) -> Iterator[str
         yield from _rest(found.of_refusals - len(found.refusals), "refusals")
     if found.progress:
         yield f"Progress: {found.progress[0]} of {found.progress[1]}."
+    for need in found.needs:
+        yield f"  {need.need}: {f'since {_when(need.since)}' if need.since else 'missing'}"
     if missed.refusals:
         yield "Nearly counted:"
         yield from map(_line, missed.refusals)

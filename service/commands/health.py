@@ -55,7 +55,9 @@ def _lines(found: Health, now: datetime, days: int) -> Iterator[str]:
 def _rule(one: RuleHealth, rests: bool, days: int) -> Iterator[str]:
     mark = f"RESTS (nothing for {days} days) " if rests else "ended " if one.ended else ""
     last = f"the last on {one.last_award:%Y-%m-%d}" if one.last_award else "none ever"
+    matched = f", the last on {one.last_match:%Y-%m-%d}" if one.last_match else ""
     trial = " (trial, pays nothing)" if one.status == "trial" else ""
-    yield f"{mark}{one.rule}{trial}: {one.awards} awards, {last}; {one.matches} matches of {one.learners} learners"
+    matches = f"{one.matches} matches of {one.learners} learners{matched}"
+    yield f"{mark}{one.rule}{trial}: {one.awards} awards, {last}; {matches}"
     for clause, number in one.refusals.items():
         yield f"    {number} × {clause}"

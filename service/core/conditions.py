@@ -5,15 +5,14 @@ To add a condition is a form and a line here, and a predicate in predicates.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from service.core import paths, scalars
+from service.core import scalars
 from service.core.agents import Account, Agent, identifier
 from service.core.forms import Form, Key, Reading, Schema, Table, either, expected, list_of, mapping, object_schema
-from service.core.paths import Path
+from service.core.measured_form import RAW, RESPONSE, SCALED, SECONDS, VALUE_FORM, converted, measures, something
 from service.core.places import Items, Node, Pairs, Scalar, shown
-from service.core.rule import Among, Answers, Carries, Condition, Holds, Measures, Names, Present, Same, Swapped
+from service.core.rule import Among, Answers, Carries, Condition, Names, Present, Same, Swapped
 from service.core.scalars import DURATION, TRUTH, text
 from service.core.template_form import TEMPLATE, check_clashes
 from service.core.templates import Template
@@ -36,8 +35,8 @@ def _among(key: Any, word: Form[Any], extra: Table | None = None) -> Form[Among]
     def make(found: dict[str, Any]) -> Among:
         return Among(key, _flat(found.get("any_of", ())), found.get("starts_with", ()))
 
-    braces = mapping(f'"{key}"', f"{{any_of: {some.example}}}", table, make, _something)
-    plain = _converted(many, lambda groups: Among(key, _flat(groups)))
+    braces = mapping(f'"{key}"', f"{{any_of: {some.example}}}", table, make, something)
+    plain = converted(many, lambda groups: Among(key, _flat(groups)))
     return _plain_or_braces(plain, braces, word)
 
 
@@ -50,8 +49,8 @@ def _carries(key: Any, section: Section, example: str) -> Form[Carries]:
     def make(found: dict[str, Any]) -> Carries:
         return Carries(key, _flat(found.get("any_of", ())), found.get("all_of", ()))
 
-    braces = mapping(f'"{key}"', f"{{any_of: [{example}]}}", table, make, _something)
-    plain = _converted(list_of(word, or_one=True, example=example), lambda groups: Carries(key, _flat(groups)))
+    braces = mapping(f'"{key}"', f"{{any_of: [{example}]}}", table, make, something)
+    plain = converted(list_of(word, or_one=True, example=example), lambda groups: Carries(key, _flat(groups)))
     return _plain_or_braces(plain, braces, word)
 
 
@@ -61,21 +60,6 @@ def _plain_or_braces(plain: Form[Any], braces: Form[Any], word: Form[Any]) -> Fo
 
     form = either(plain.words, word.example, choose, plain, braces)
     return Form(form.words, form.example, form.schema, form.read, braces.table)
-
-
-def _converted(form: Form[Any], convert: Callable[[Any], Any]) -> Form[Any]:
-    def read(reading: Reading, node: Node, name: str) -> Any:
-        value = form.read(reading, node, name)
-        return None if value is None else convert(value)
-
-    return Form(form.words, form.example, form.schema, read, form.table)
-
-
-def _something(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
-    if not node.pairs:
-        reading.error(
-            node, "Nothing stands between the braces, so this can never match: write what you want, or leave it out."
-        )
 
 
 _PREFIX = list_of(
@@ -90,107 +74,6 @@ _PREFIX = list_of(
 )
 
 
-# --- numbers ------------------------------------------------------------------------------------------------------
-
-
-def _measures(key: Any, bound: Form[float]) -> Form[Measures]:
-    table = {
-        "at_least": Key(bound, "this or more"),
-        "more_than": Key(bound, "more than this"),
-        "at_most": Key(bound, "this or less"),
-        "less_than": Key(bound, "less than this"),
-    }
-    example = f"{{at_least: {bound.example}}}"
-    return mapping(f'"{key}"', example, table, lambda found: Measures(key, **found), _bounds)
-
-
-def _bounds(reading: Reading, node: Pairs, found: dict[str, float]) -> None:
-    _something(reading, node, found)
-    for low, high, touching in (
-        ("at_least", "at_most", True),
-        ("at_least", "less_than", False),
-        ("more_than", "at_most", False),
-        ("more_than", "less_than", False),
-    ):
-        if low in found and high in found and not _meet(found[low], found[high], touching):
-            reading.error(
-                node.key(high) or node,
-                f"This can never match: no number is {low.replace('_', ' ')} {found[low]:g} and"
-                f" {high.replace('_', ' ')} {found[high]:g}. Change one of them.",
-            )
-
-
-def _meet(low: float, high: float, touching: bool) -> bool:
-    return low <= high if touching else low < high
-
-
-SCALED = scalars.number(
-    -1, 1, "a number from -1 to 1", "0.8", "A scaled score of 80 % is 0.8; for points use raw_score."
-)
-RAW = scalars.number(-1e12, 1e12, "a number", "75")
-_SECONDS = _converted(scalars.LENGTH, lambda duration: float(duration.seconds))
-_CHARACTERS = _measures("response", _converted(scalars.whole(0, 1_000_000, 50), float))
-_RESPONSE: Form[Measures] = mapping(
-    '"response"',
-    "{length: {at_least: 50}}",
-    {"length": Key(_CHARACTERS, "how many characters it has, without blanks around it", required=True)},
-    lambda found: found["length"],
-)
-
-
-# --- by path ------------------------------------------------------------------------------------------------------
-
-
-def _plain(node: Scalar) -> Any:
-    return scalars.typed(node)
-
-
-_PATH: Form[Path] = scalars.scalar(
-    "a path of keys with dots between them",
-    "result.extensions.'https://example.com/level'",
-    {"type": "string", "minLength": 1},
-    lambda node: paths.parsed(node.text),
-    "A key with dots in it stands in single quotes; [*] is every item of a list.",
-)
-_PLAIN: Form[Any] = scalars.scalar(
-    "text, a number, true or false", "3", {"type": ["string", "number", "boolean"]}, _plain
-)
-_BOUND = scalars.number(-1e15, 1e15, "a number", "3")
-VALUE: Table = {
-    "path": Key(_PATH, "where it is in the statement; of several values one is enough", required=True),
-    "is": Key(_PLAIN, "exactly this"),
-    "any_of": Key(list_of(_PLAIN, example="[3, 4]"), "one of these"),
-    "at_least": Key(_BOUND, "this or more"),
-    "more_than": Key(_BOUND, "more than this"),
-    "at_most": Key(_BOUND, "this or less"),
-    "less_than": Key(_BOUND, "less than this"),
-    "present": Key(TRUTH, "whether anything is there at all"),
-}
-
-
-def _check_value(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
-    _bounds(reading, node, found)
-    asked = [key for key, _ in node.pairs if key.text in VALUE and key.text != "path"]
-    if not asked and "path" in found:
-        reading.error(node, "This does not say what is wanted there: add present: true, is: …, any_of: … or a bound.")
-    if "present" in found and len(asked) > 1:
-        reading.error(node.key("present") or node, '"present" stands alone beside "path": keep one of them.')
-    if "is" in found and "any_of" in found:
-        reading.error(node.key("any_of") or node, '"is" says it already: add its value to "any_of" and take "is" out.')
-
-
-def _make_value(found: dict[str, Any]) -> Holds:
-    any_of = (found.pop("is"),) if "is" in found else found.pop("any_of", ())
-    return Holds(any_of=any_of, **found)
-
-
-_VALUE = mapping(
-    '"value"',
-    "{path: result.extensions.'https://example.com/level', at_least: 3}",
-    VALUE,
-    _make_value,
-    _check_value,
-)
 _USAGE = scalars.iri("http://adlnet.gov/expapi/attachments/signature")
 
 
@@ -260,7 +143,7 @@ SAME: Form[Same] = Form(
 
 
 def _answers(key: Any) -> Form[Answers]:
-    return _converted(TRUTH, lambda value: Answers(key, value))
+    return converted(TRUTH, lambda value: Answers(key, value))
 
 
 def _value(words: str, example: str) -> Form[str]:
@@ -291,7 +174,7 @@ def _there(key: Any, form: Form[Any]) -> Form[Any]:
 
 def _words(word: Form[str]) -> Form[tuple[str, ...]]:
     """A plain name where others have several IRIs."""
-    return _converted(word, lambda value: (value,))
+    return converted(word, lambda value: (value,))
 
 
 WHEN: Table = {
@@ -315,8 +198,8 @@ WHEN: Table = {
         _carries("part_of", "objects", "https://lms.example.com/paths/induction"),
         "ids among context.contextActivities.parent and grouping",
     ),
-    "score": Key(_measures("score", SCALED), "result.score.scaled, from -1 to 1; a missing score never matches"),
-    "raw_score": Key(_measures("raw_score", RAW), "result.score.raw; a missing score never matches"),
+    "score": Key(measures("score", SCALED), "result.score.scaled, from -1 to 1; a missing score never matches"),
+    "raw_score": Key(measures("raw_score", RAW), "result.score.raw; a missing score never matches"),
     "success": Key(_answers("success"), "result.success; a missing one is neither true nor false"),
     "completion": Key(_answers("completion"), "result.completion; a missing one is neither true nor false"),
     "instructor": Key(_names("instructor"), "who taught: context.instructor"),
@@ -337,12 +220,12 @@ WHEN: Table = {
         "context.registration",
     ),
     "attachments": Key(
-        _there("attachments", _converted(list_of(_USAGE, or_one=True), lambda some: Carries("attachments", some))),
+        _there("attachments", converted(list_of(_USAGE, or_one=True), lambda some: Carries("attachments", some))),
         "usageType among the attachments",
     ),
-    "duration": Key(_measures("duration", _SECONDS), "result.duration; a missing one never matches"),
-    "response": Key(_there("response", _RESPONSE), "result.response, and how many characters it has"),
-    "value": Key(_VALUE, "anything else of the statement, by its path"),
+    "duration": Key(measures("duration", SECONDS), "result.duration; a missing one never matches"),
+    "response": Key(_there("response", RESPONSE), "result.response, and how many characters it has"),
+    "value": Key(VALUE_FORM, "anything else of the statement, by its path"),
     "source": Key(_among("source", _words(text("the name of a source", "lms"))), "which source pushed the statement"),
     "capture": Key(_among("capture", _words(scalars.one_of(*CAPTURES))), "how the source came to know it"),
     "template": Key(TEMPLATE, "an xAPI Profile's statement template, by its id: the statement matches it"),
@@ -392,6 +275,6 @@ def when_schema() -> Schema:
 _WHEN_FORM = mapping('"when"', "{verb: completed, type: course}", WHEN, _conditions, check_when)
 WHEN_FORM = Form(_WHEN_FORM.words, _WHEN_FORM.example, when_schema(), _WHEN_FORM.read, WHEN)
 UNLESS_FORM = list_of(
-    mapping('an item of "unless"', "{same: [instructor, actor]}", UNLESS, _conditions, _something),
+    mapping('an item of "unless"', "{same: [instructor, actor]}", UNLESS, _conditions, something),
     example="[{same: [instructor, actor]}]",
 )

@@ -40,6 +40,7 @@ def check(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
     _exceptions(reading, node, found)
     _recipients(reading, node, found)
     _windows(reading, node, found)
+    _choice(reading, node, found)
     when = node.get("when")
     for condition in found.get("when", ()):
         place = when.key(getattr(condition, "key", "")) if isinstance(when, Pairs) else None
@@ -146,9 +147,31 @@ def _windows(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
         )
 
 
+def _choice(reading: Reading, node: Pairs, found: dict[str, Any]) -> None:
+    """Fewer different things that the conditions let count than are needed."""
+    kind = next((found[name] for name in ("count", "sum", "sequence") if found.get(name)), None)
+    names, needed = _each_once(kind, found.get("once_per", ())), _needed(kind, found)
+    wanted = [one for one in found.get("when", ()) if isinstance(one, Among) and not one.starts_with]
+    named: dict[str, int] = {one.key: len(one.any_of) for one in wanted}
+    if not names or not all(name in named for name in names):
+        return
+    most = math.prod(named[name] for name in names)
+    if most < needed:
+        each, can = " and ".join(names), f"{most} can" if most > 1 else "one can"
+        place = node.get("count") if getattr(kind, "different", None) else node.get("once_per")
+        counts = f'Each {each} counts once, and by "when" only {can}, where {needed} are needed'
+        reading.warning(place or node, f"{counts}: ask for fewer, or let more in.")
+
+
+def _each_once(kind: Any, once_per: Iterable[str]) -> list[str]:
+    """Of what each counts once."""
+    different = getattr(kind, "different", None)
+    return [different] if different else list(once_per)
+
+
 def _period(kind: Any, once_per: Iterable[str]) -> str | None:
     """The period of which each counts once, if there is one."""
-    names = [getattr(kind, "different", None)] if getattr(kind, "different", None) else list(once_per)
+    names = _each_once(kind, once_per)
     return names[0] if len(names) == 1 and names[0] in SHORTEST else None
 
 

@@ -17,6 +17,7 @@ from service.core import (
     expectations,
     issuer_document,
     kind_document,
+    measured_form,
     needs_form,
     rule_document,
     shorthand,
@@ -28,7 +29,7 @@ from service.core.language import KINDS
 TABLES: Mapping[str, Table] = {
     "rule": rule_document.RULE,
     "when": conditions.WHEN,
-    "value": conditions.VALUE,
+    "value": measured_form.VALUE,
     "swapped": conditions.SWAPPED,
     "unless": {name: conditions.UNLESS[name] for name in ("same", "swapped")},
     "count": kind_document.COUNT,

@@ -18,8 +18,9 @@ from msgspec import Struct
 
 from service.core import forms, scalars
 from service.core.agents import Account, Agent, identifier
-from service.core.conditions import CAPTURES, RAW, SCALED
+from service.core.conditions import CAPTURES
 from service.core.forms import Form, Key, Reading, Table, expected, fields, list_of, mapping
+from service.core.measured_form import RAW, SCALED
 from service.core.places import Broken, Items, Node, Pairs, Scalar, shown
 from service.core.scalars import TIME_ZONE, TRUTH
 from service.core.statement import VOIDED, Fact, Unusable, read

@@ -63,7 +63,7 @@ class Vocabulary:
         """The sentence for a word that is not here."""
         kind, known = SECTIONS[section], self.words[section]
         help_ = nearest(text, known) or f" Add it to the {section} of a vocabulary document, or write the IRI."
-        return f'"{shown(text)}" is not a {kind} of the vocabulary.{help_}'
+        return f'"{shown(text)}" is not {"an" if kind == "object" else "a"} {kind} of the vocabulary.{help_}'
 
     def unknown_template(self, iri: str) -> str:
         """The sentence for a template that no profile here defines."""

@@ -44,6 +44,26 @@ def test_it_tells_awards_refusals_progress_and_near_misses(engine: Engine, envir
         assert [len(answer[name]) for name in ("awards", "refusals", "near_misses")] == [1, 1, 1]
 
 
+def test_it_tells_what_is_needed_and_missing_and_which_version_is_on_trial(
+    engine: Engine, environ: dict[str, str]
+) -> None:
+    here = AtWork(engine)
+    needs = "{all_of: [{badge: keen}, {statement: a course, when: {verb: completed, success: true}}]}"
+    here.apply("{give: {badge: keen}}", f"rule: both\nwhen: null\nneeds: {needs}", "{rule: tried, status: trial}")
+    here.take(said(1))
+    assert told(environ, "both", "ann@example.com").output.splitlines()[-3:] == [
+        "Progress: 1 of 2.",
+        "  badge keen: since 2026-01-01 12:00Z",
+        "  a course: missing",
+    ]
+    answer = json.loads(told(environ, "both", "ann@example.com", "--json").output)
+    assert [(one["need"], one["since"]) for one in answer["needs"]] == [
+        ("badge keen", "2026-01-01 12:00:00+00:00"),
+        ("a course", None),
+    ]
+    assert "+10 points: every match gives (version 1)" in told(environ, "tried", "ann@example.com").output
+
+
 def test_what_is_not_known_is_refused_in_a_sentence(engine: Engine, environ: dict[str, str]) -> None:
     here = AtWork(engine)
     here.apply("{}")

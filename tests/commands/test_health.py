@@ -18,9 +18,9 @@ def test_it_tells_what_gives_what_rests_and_what_nobody_looks_at(engine: Engine,
     last = "the last on 2026-01-01"
     assert result.output.splitlines() == [
         "By 3 statements.",
-        f"RESTS (nothing for 1 days) r: 1 awards, {last}; 2 matches of 1 learners",
+        f"RESTS (nothing for 1 days) r: 1 awards, {last}; 2 matches of 1 learners, {last}",
         "    1 × limit 10 points per day",
-        f"RESTS (nothing for 1 days) tried (trial, pays nothing): 2 awards, {last}; 2 matches of 1 learners",
+        f"RESTS (nothing for 1 days) tried (trial, pays nothing): 2 awards, {last}; 2 matches of 1 learners, {last}",
         "No rule looks at:",
         f"  1 × {SHARED}, {COURSE}, last on 2026-01-03",
     ]

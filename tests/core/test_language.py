@@ -402,6 +402,18 @@ def test_a_mistake_is_said_with_its_place_and_what_to_write_instead(source: str,
     assert problems(source) == said
 
 
+@pytest.mark.parametrize(
+    "clauses",
+    [
+        'when: {verb: shared, object: {starts_with: "https://example.com/a"}}\nonce_per: [object]\n',
+        'when: {verb: shared, object: "https://example.com/a"}\nonce_per: [object, day]\n',
+        'when: {verb: shared, object: ["https://example.com/a", "https://example.com/b"]}\nonce_per: [object]\n',
+    ],
+)
+def test_what_lets_enough_in_is_not_warned_of(clauses: str) -> None:
+    assert problems(f"rule: r\ntitle: T\nhow_to_earn: H\ngive: {{points: 1}}\ncount: {{reach: 2}}\n{clauses}") == []
+
+
 DRAFT = "rule: {}\nstatus: draft\nwhen: {{verb: shared}}\ngive: {{points: 10}}\n"
 
 
