@@ -34,9 +34,10 @@ SOURCE = "by-hand"
 EARNED = "http://id.tincanapi.com/verb/earned"
 OBJECT = "urn:plaudit:achievement:"
 MOST = 10_000
+LONGEST_REASON = 1000
 COLUMNS = ("learner", "achievement", "happened", "reason")
 _ADDRESS = re.compile(r"[^@\s\x00-\x1f\x7f<>\"]+@[^@\s\x00-\x1f\x7f<>\"]+\.[^@\s\x00-\x1f\x7f<>\"]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
 class Wanted(NamedTuple):
@@ -75,19 +76,29 @@ class _Plan(NamedTuple):
 
 
 def read_csv(text: str) -> list[Wanted]:
-    """The awards of a CSV file with a line of column names; NotAwardable if it has others than we know."""
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    names = [name.strip() for name in rows.fieldnames or ()]
-    rows.fieldnames = names
-    lacking, unknown = [name for name in COLUMNS[:2] if name not in names], set(names) - set(COLUMNS)
-    if lacking or unknown:
-        told = f"The columns are {', '.join(COLUMNS)}; the first two are needed, in any order."
-        raise NotAwardable([("line 1", told)])
-    return [
-        Wanted(f"line {rows.line_num}", *((row.get(name) or "").strip() for name in COLUMNS))
-        for row in rows
-        if any(value for value in row.values())
-    ]
+    """The awards of a CSV file with a line of column names; NotAwardable if it has others than we know.
+
+    Values are parted by commas, or by semicolons or tabs, as spreadsheets write them in many countries.
+    """
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    head = text.partition("\n")[0]
+    by = max(",;\t", key=head.count)
+    rows = csv.DictReader(io.StringIO(text), delimiter=by, strict=True, restkey="too many")
+    try:
+        names = [name.strip() for name in rows.fieldnames or ()]
+        lacking, unknown = [name for name in COLUMNS[:2] if name not in names], set(names) - set(COLUMNS)
+        if lacking or unknown:
+            told = f"The columns are {', '.join(COLUMNS)}; the first two are needed, in any order."
+            raise NotAwardable([("line 1", told)])
+        rows.fieldnames = names
+        found = [(f"line {rows.line_num}", row) for row in rows if any(row.values())]
+    except csv.Error as error:
+        told = f"A value is not as CSV wants it ({error}): put quotes around it, and double those inside."
+        raise NotAwardable([(f"line {rows.line_num + 1}", told)]) from None
+    if broken := [place for place, row in found if "too many" in row]:
+        told = f"There are more than {len(names)} values here: put quotes around one that holds a {by!r}."
+        raise NotAwardable([(place, told) for place in broken])
+    return [Wanted(place, *((row.get(name) or "").strip() for name in COLUMNS)) for place, row in found]
 
 
 def award(engine: Engine, wanted: Sequence[Wanted], by: str, now: datetime, *, dry_run: bool) -> list[Decision]:
@@ -160,8 +171,10 @@ def _wrong(
         yield f'"{one.happened[:100]}" is no time: write a day like 2026-05-31, or a time like 2026-05-31T14:00:00Z.'
     elif happened > now:
         yield f'"{one.happened}" is in the future: awards are made for what has happened.'
-    if len(one.reason) > 1000 or _CONTROL.search(one.reason):
-        yield "The reason is longer than 1,000 characters, or holds control characters."
+    if len(one.reason) > LONGEST_REASON:
+        yield f"The reason has {len(one.reason):,} characters: write at most {LONGEST_REASON:,}."
+    if control := _CONTROL.search(one.reason):
+        yield f"The reason holds a control character (U+{ord(control[0]):04X}): take it out."
 
 
 def _actor(connection: Connection, learner: str) -> dict[str, Any] | None:

@@ -147,7 +147,8 @@ def test_a_rule_that_gives_by_hand_is_previewed_among_the_others(here: AtWork, e
         (Wanted("line 2", "ann@example.com", "kean"), 'There is no achievement "kean". Did you mean "keen"?'),
         (Wanted("line 2", "ann@example.com", "keen", "31.5.2026"), "is no time"),
         (Wanted("line 2", "ann@example.com", "keen", "2027-01-01"), "is in the future"),
-        (Wanted("line 2", "ann@example.com", "keen", "", "a\x00b"), "control characters"),
+        (Wanted("line 2", "ann@example.com", "keen", "", "a\x00b"), "a control character (U+0000)"),
+        (Wanted("line 2", "ann@example.com", "keen", "", "a" * 1001), "1,001 characters: write at most 1,000"),
     ],
 )
 def test_one_bad_line_and_nothing_is_awarded(here: AtWork, row: Wanted, wrong: str) -> None:
@@ -167,6 +168,26 @@ def test_other_columns_are_refused_by_name() -> None:
     assert read_csv("\ufeffachievement, learner\r\nkeen,ann@example.com\r\n\r\n") == [
         Wanted("line 2", "ann@example.com", "keen")
     ]
+
+
+@pytest.mark.parametrize("by", [",", ";", "\t"])
+def test_values_are_parted_as_spreadsheets_of_any_country_do(by: str) -> None:
+    text = by.join(["learner", "achievement", "happened", "reason"]) + "\r\n"
+    text += by.join(["ann@example.com", "keen", "", f'"Well{by} ""done"",\r\nAnn"']) + "\r\n"
+    assert read_csv(text) == [Wanted("line 3", "ann@example.com", "keen", "", f'Well{by} "done",\nAnn')]
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("ann@example.com,keen,,Well done, Ann", "There are more than 4 values here"),
+        ('ann@example.com,keen,,"Well done', "not as CSV wants it"),
+    ],
+)
+def test_a_line_that_would_lose_something_is_refused(line: str, wrong: str) -> None:
+    with pytest.raises(NotAwardable, match=wrong) as refused:
+        read_csv(f"learner,achievement,happened,reason\nbob@example.com,keen,,\n{line}\n")
+    assert [place for place, _ in refused.value.problems] == ["line 3"]
 
 
 def test_an_admin_awards_over_http(here: AtWork, admin: Caller, reader: Caller) -> None:  # noqa: F811 - fixtures

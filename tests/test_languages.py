@@ -10,7 +10,7 @@ import pytest
 
 from service.badges.elements import HOURS, LABELS
 from service.http import claim_pages, consent
-from service.languages import LANGUAGES, say, sentences
+from service.languages import LANGUAGES, apart, say, sentences
 
 SERVICE = Path(__file__).parents[1] / "service"
 SAID = re.compile(r"""(?<![.\w])(?:_|say|sentence)\(\s*"((?:[^"\\]|\\.)*)\"""")
@@ -39,6 +39,12 @@ def test_every_element_of_a_micro_credential_has_a_label() -> None:
 
 def test_a_sentence_that_is_not_known_is_said_in_english() -> None:
     assert say("Nobody translated {what}.", "de", what="this") == "Nobody translated this."
+
+
+def test_a_name_from_right_to_left_does_not_turn_the_sentence_around_it() -> None:
+    assert say("Hello {name},", "de", name="Ann") == "Guten Tag Ann,"
+    assert "\u2068محمد 1\u2069" in say("Hello {name},", "en", name="محمد 1")
+    assert apart(7) == 7
 
 
 def _places(sentence: str) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.badges import terms
-from service.badges.elements import elements
+from service.badges.elements import LABELS, elements
 from service.core import achievement as core
 from service.core.rule import Text
 
@@ -45,6 +45,16 @@ def told(achievement: core.Achievement, picture: str | None, language: str = "en
         language=None if isinstance(achievement.title, str) else language_of(achievement.title, language),
         of=achievement,
     )
+
+
+def parted(narrative: str) -> tuple[str, list[tuple[str, str]]]:
+    """The criteria that a credential says, and the elements of a micro-credential that `told` has put behind them."""
+    for label in LABELS["country"].values():
+        criteria, found, rest = narrative.partition(f"\n\n- {label}: ")
+        if found:
+            lines = f"{label}: {rest}".split("\n- ")
+            return criteria, [(name, text) for name, _, text in (line.partition(": ") for line in lines)]
+    return narrative, []
 
 
 def words(text: Text, language: str = "en") -> str:

@@ -78,6 +78,12 @@ class NoBadge(Exception):
 def text_of(shown: bytes, read: Read) -> str:
     """The JSON or JWT in what was pasted, uploaded or linked: itself, a picture that carries it, or where it is."""
     for _ in range(2):
+        if shown.startswith(b"%PDF"):
+            raise NoBadge(
+                sentence(
+                    "This is a certificate to print. The badge is attached to it: show the attachment, or its QR code."
+                )
+            )
         if shown.startswith(baking.PNG) or shown.lstrip().startswith(b"<"):
             shown = _unbaked(shown)
         try:

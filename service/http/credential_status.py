@@ -32,7 +32,7 @@ blueprint = Blueprint(
 
 NOT_SUSPENDABLE = (
     "This badge can be revoked, not suspended: its credential says so. Write suspendable: true in its achievement, and "
-    "what is issued from then on can be."
+    "what is awarded from then on can be."
 )
 
 

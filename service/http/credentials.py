@@ -10,6 +10,7 @@ from uuid import UUID
 from flask import Response, redirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from service.badges.about import parted
 from service.http.credential_files import compact
 from service.http.holders import addressed, readable
 from service.http.issuers import JWS_FORMS, VC, VC_FORMS, Published, form_of, published
@@ -59,8 +60,8 @@ def _page(found: Credential) -> Response:
     why, *others = said["evidence"]
     tongue = about.get("inLanguage")
     signed = [Words(one, tongue) for one in (about["name"], about["description"], about["criteria"]["narrative"])]
-    told = _in_the_readers(found, tongue)
-    name, description, criteria = told.words if told else signed
+    told = _in_the_readers(found, tongue) or _as_signed(signed)
+    name, description, criteria = told.words
     return page(
         "credential.html",
         issuer=said["issuer"]["name"],
@@ -68,9 +69,9 @@ def _page(found: Credential) -> Response:
         name=name,
         description=description,
         criteria=criteria,
-        signed=signed if told else None,
+        signed=signed if told.translated else None,
         achievement={
-            "elements": told.elements if told else [],
+            "elements": told.elements,
             "alignment": _skills(about),
             "tags": about.get("tag", []),
         },
@@ -86,16 +87,24 @@ def _page(found: Credential) -> Response:
         held_by=_held_by(subject),
         address=said["id"],
         path=f"../credentials/{found.id}",
+        check=f"../verify/{found.id}",
         image=f"../images/{about['image']['id'].rpartition('/')[2]}",
         image_address=about["image"]["id"],
     )
 
 
 class Told(NamedTuple):
-    """What was awarded in another language than it was signed in: name, description, criteria; and its elements."""
+    """What was awarded: name, description, criteria; its elements; and whether it was signed in another language."""
 
     words: list[Words]
     elements: list[tuple[str, str]]
+    translated: bool = True
+
+
+def _as_signed(signed: list[Words]) -> Told:
+    name, description, narrative = signed
+    criteria, elements = parted(narrative)
+    return Told([name, description, Words(criteria, narrative.language)], elements, translated=False)
 
 
 def _in_the_readers(found: Credential, signed: str | None) -> Told | None:

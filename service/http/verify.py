@@ -36,6 +36,7 @@ from service.store import credentials
 blueprint = Blueprint("verify", __name__, description="Checks of Open Badges of any issuer")
 
 MOST_READ, LONGEST_SECONDS = 10, 20.0
+LONGEST_SHOWN = 20_000
 _at_once = threading.BoundedSemaphore(8)
 OURS = ("credentials", "issuers", "status", "ob2", "achievements")
 
@@ -108,13 +109,14 @@ def ask() -> Response:
 def answer() -> Response:
     """Check the badge of the form"""
     file, email = request.files.get("file"), request.form.get("email", "").strip()
-    shown = (file.read() if file else b"") or request.form.get("badge", "").strip().encode(errors="replace")
+    pasted = request.form.get("badge", "").strip()
+    shown = (file.read() if file else b"") or pasted.encode(errors="replace")
     if not shown:
         return _page(None, say("Choose a file, or paste a badge or its address."), email)
     try:
-        return _page(_checked(shown, email), "", email)
+        return _page(_checked(shown, email), "", email, shown=pasted)
     except NoBadge as error:
-        return _page(None, error.why.in_(language()), email)
+        return _page(None, error.why.in_(language()), email, shown=pasted)
 
 
 @blueprint.route("/verify/<uuid:id_>")
@@ -129,12 +131,14 @@ def of_ours(id_: UUID) -> Response:
     except NotFound:  # whoever has the certificate may ask whether it holds, and nothing else
         private = say("Its holder does not share what it says. The certificate or the file says it.")
         report = replace(report, name=say("This badge is not public"), description=private, criteria="", id="")
-    return _page(report, "", "", "../")
+    return _page(report, up="../", shown=report.id)
 
 
-def _page(report: Report | None, refused: str = "", email: str = "", up: str = "") -> Response:
+def _page(report: Report | None, refused: str = "", email: str = "", up: str = "", shown: str = "") -> Response:
+    """shown: what stands in the form again, so that nobody has to paste it twice."""
     values = {"issuer": issuer().name, "report": report, "refused": refused, "email": email, "up": up}
-    response = page("verify.html", 422 if refused else 200, **values, day=_day)
+    shown = shown if len(shown) <= LONGEST_SHOWN else ""
+    response = page("verify.html", 422 if refused else 200, **values, shown=shown, day=_day)
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 

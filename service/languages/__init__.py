@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from unicodedata import bidirectional
 
 LANGUAGES = ("en", "de")
 MONTHS = {
@@ -51,7 +52,14 @@ def sentence(text: str, /, **values: object) -> Sentence:
 def say(sentence: str, language: str, /, **values: object) -> str:
     """The sentence in this language, with the values put in their places."""
     found = sentences(language).get(sentence, sentence)
-    return found.format(**values) if values else found
+    return found.format(**{name: apart(value) for name, value in values.items()}) if values else found
+
+
+def apart(value: object) -> object:
+    """A value that is written from right to left, set apart from the sentence around it (Unicode UAX #9, 2.4.2)."""
+    if isinstance(value, str) and any(bidirectional(character) in ("R", "AL") for character in value):
+        return f"\N{FIRST STRONG ISOLATE}{value}\N{POP DIRECTIONAL ISOLATE}"
+    return value
 
 
 @cache

@@ -135,6 +135,9 @@ def test_it_is_earned_by_badges_and_a_statement_taken_verified_and_falls_with_on
     beneath = {badges["theory"]["credential"], badges["sharing"]["credential"]}
     assert {one["id"] for one in body["evidence"] if "id" in one} == beneath
     assert {told(client, one) for one in (taken, *beneath)} == {"good"}
+    page = client.get(taken.removeprefix(URL), headers={"Accept": "text/html"}).text
+    assert '<dt>Workload</dt><dd class="text">20 hours</dd>' in page
+    assert f'href="../verify/{taken.rpartition("/")[2]}"' in page
 
     here.take(void(6, 2))
     assert told(client, taken) == told(client, badges["theory"]["credential"]) == "bad"

@@ -91,6 +91,17 @@ def test_only_public_documents_of_ours_are_read(client: FlaskClient) -> None:
     assert answer.status_code == 422
 
 
+def test_what_was_pasted_stands_there_again(client: FlaskClient, credential: UUID) -> None:
+    address = ISSUER.url(f"credentials/{credential}")
+    assert f">{address}</textarea>" in client.post("/verify", data={"badge": address}).text
+    assert "&lt;b&gt;</textarea>" in client.post("/verify", data={"badge": "<b>"}).text
+
+
+def test_who_shows_a_certificate_is_told_where_the_badge_is(client: FlaskClient) -> None:
+    answer = client.post("/verify", data={"file": (io.BytesIO(b"%PDF-1.7 x"), "badge.pdf")})
+    assert (answer.status_code, "The badge is attached to it" in answer.text) == (422, True)
+
+
 def test_a_form_with_nothing_in_it_is_told_so_and_one_with_markup_is_harmless(client: FlaskClient) -> None:
     assert "Choose a file" in client.post("/verify", data={}).text
     page = client.post("/verify", data={"badge": "hello", "email": '"><script>alert(1)</script>'}).text

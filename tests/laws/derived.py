@@ -244,10 +244,11 @@ def needed(case: Case, documents: Sequence[Json], earned: set[Award], facts: Seq
     for moment in sorted(asked.moments(again=False) | {fact.happened for fact in evidence}):
         if not is_alive(case, cast("Fact", SimpleNamespace(happened=moment))):
             continue
-        renewals = [award for fact in evidence if fact.happened == moment for award in renewed(case, fact, found[-1:])]
-        found += renewals
+        before = len(found)
+        for fact in evidence:
+            found += renewed(case, fact, found[-1:]) if fact.happened == moment else []
         ended = found and "renew" in case.rule and moment >= oracle.expiry(case.rule, found[-1].happened)
-        if renewals or moment not in asked.moments(again=bool(found)) or (found and not ended):
+        if len(found) > before or moment not in asked.moments(again=bool(found)) or (found and not ended):
             continue
         asked.since = oracle.expiry(case.rule, found[-1].happened) if found else oracle.DAWN
         if asked.holds(case.rule["needs"], moment):

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from service import languages
 from service.core.rule import Text
 from service.http.services import services
-from service.languages import LANGUAGES
+from service.languages import LANGUAGES, apart
 
 
 def liked(texts: Mapping[str, str]) -> str | None:
@@ -70,7 +70,7 @@ def say(sentence: str, /, **values: object) -> str:
 
 def say_markup(sentence: str, /, **values: object) -> Markup:
     """The same within a page; values are escaped."""
-    return Markup(say(sentence)).format(**{name: escape(value) for name, value in values.items()})  # noqa: S704 - ours
+    return Markup(say(sentence)).format(**{name: escape(apart(value)) for name, value in values.items()})  # noqa: S704 - ours
 
 
 def day(moment: datetime) -> str:
