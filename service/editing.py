@@ -64,10 +64,10 @@ class Unseen(Exception):
 
 
 class Mistaken(Exception):
-    """The text cannot be published; each mistake says where it is and what to write instead."""
+    """What is wanted cannot be published; each mistake says where it is and what to write instead."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(str(problems[0]))
+    def __init__(self, problems: Sequence[Problem], why: str = "") -> None:
+        super().__init__(why or str(problems[0]))
         self.problems = problems
 
 
@@ -103,8 +103,7 @@ def retire(connection: Driver, name: str, seen: str | None, since: Since, by: st
     now = rules.alone(connection)
     before = _seen(connection, name, seen)
     assert before is not None
-    _, problems = rulebook.amended(rules.stored(connection), without=[("rule", name)])
-    _refuse(problems)
+    _without(connection, "rule", name)
     ended = publishing.retired(before.version.rule)
     publishing.publish(connection, ended, "", publishing.moment(since, now), by, did="retired")
     publishing.finish(connection, changed=True)
@@ -196,10 +195,19 @@ def remove_document(connection: Driver, kind: str, name: str, seen: str | None, 
     """Takes a document away that nothing else needs. Raises Unseen or Mistaken."""
     rules.alone(connection)
     _seen_document(connection, kind, name, seen)
-    found, problems = rulebook.amended(rules.stored(connection), without=[(kind, name)])
-    _refuse(problems, kind not in KEPT, "another, for badges may name it")
+    if kind in KEPT:
+        raise Mistaken((), f"Badges may name the {kind}, so it is never taken away: change it instead.")
+    found = _without(connection, kind, name)
     store.remove(connection, kind, name, by)
     _apply(connection, found, {}, since, by)
+
+
+def _without(connection: Driver, kind: str, name: str) -> Documents:
+    """What is left without a document that nothing else needs."""
+    found, problems = rulebook.amended(rules.stored(connection), without=[(kind, name)])
+    if problems:
+        raise Mistaken(problems, f"The {kind} {name!r} is needed: take it out of what needs it first.")
+    return found
 
 
 def _seen_document(connection: Driver, kind: str, name: str, seen: str | None) -> Stored | None:
