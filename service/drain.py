@@ -78,7 +78,7 @@ class Drain:
     def _meet(self, known: Known, met: Sequence[Part]) -> None:
         """Makes sure that everybody in these statements is a learner, in a transaction of its own."""
         if known.crowded:
-            for remembered in (known.learners, known.homes, known.addressed, known.names, known.hinted):
+            for remembered in (known.learners, known.homes, known.addressed, known.hinted):
                 remembered.clear()
         strangers = {part.key: part.agent for part in met if part.key not in known.homes}
         addresses = {
@@ -106,12 +106,12 @@ def _evaluate(connection: Connection, here: World, claimed: Sequence[Claimed], m
     people.took_part(beneath, {(here.known.homes[part.key], part.fact.happened, part.fact.id) for part in met})
     _hint(beneath, here.known, met)
     names = _names(here.known, met)
-    others = {learner for learner, name in names.items() if name.text != here.known.names.get(learner)}
+    others = set(names)
     groups = {(candidate.judge.version.number, candidate.learner) for candidate in (*new, *gone)}
     if here.swaps:
         others |= {other for one in (*new, *gone) for other in one.judge.matcher.others(one.cast, one.learner)}
     locked = lock(beneath, here, groups, others)
-    renamed = _rename(beneath, here.known, locked, names)
+    renamed = _rename(beneath, locked, names)
     cast = People(here, locked)
     recount = Recount(connection, here, cast)
     recount.add(found(new, cast))
@@ -142,12 +142,12 @@ def _names(known: Known, met: Iterable[Part]) -> dict[int, Name]:
     return names
 
 
-def _rename(connection: Driver, known: Known, locked: Mapping[int, Person], names: Mapping[int, Name]) -> bool:
+def _rename(connection: Driver, locked: Mapping[int, Person], names: Mapping[int, Name]) -> bool:
     """Gives the locked learners their newest names; whether any is another than before.
 
     A statement that says the same name again is not noted; so before a learner gets another, it is looked up whether a
-    later one says the old. Those who are called what we remember are looked at too where they are locked anyway:
-    another process may have given them another name, or an administrator taken it away.
+    later one says the old. All who are named are locked, also those who are called what they were: another process may
+    be giving them an older name at this moment, and either finds what the other has said.
     """
     newer = {}
     for learner in names.keys() & locked.keys():
@@ -156,8 +156,6 @@ def _rename(connection: Driver, known: Known, locked: Mapping[int, Person], name
             newer[learner] = name
     named_before = {learner: name[:2] for learner, name in newer.items() if locked[learner].name is not None}
     newer |= identity.newest_names(connection, named_before)
-    for learner in names.keys() & locked.keys():
-        known.names[learner] = newer[learner].text if learner in newer else locked[learner].name or ""
     if newer:
         identity.rename(connection, newer)
     return bool(newer)

@@ -120,13 +120,12 @@ class Known:
     learners: dict[str, int] = field(default_factory=dict)
     homes: dict[str, int] = field(default_factory=dict)
     addressed: set[str] = field(default_factory=set)
-    names: dict[int, str] = field(default_factory=dict)
     hinted: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def crowded(self) -> bool:
         """Whether it is time to forget, so that memory does not grow with everybody who was ever met."""
-        remembered = (self.learners, self.homes, self.addressed, self.names, self.hinted)
+        remembered = (self.learners, self.homes, self.addressed, self.hinted)
         return max(map(len, remembered)) > MOST_REMEMBERED
 
 

@@ -111,6 +111,29 @@ def test_a_name_that_another_process_gave_is_followed_by_a_newer_one_that_this_o
         assert here.execute("SELECT name FROM learner") == [(name,)]
 
 
+def test_of_two_names_that_come_at_once_the_newest_stays_whoever_is_last(here: AtWork) -> None:
+    here.apply("{rule: none, when: {verb: 'https://example.com/never'}}")
+    newer = said(3, "2026-01-03", who={**agent("ann"), "name": "Newest"})
+    older = said(2, "2026-01-02", who={**agent("ann"), "name": "Older"})
+    for first, second in ((newer, older), (older, newer)):
+        for table in ("part", "statement", "identifier", "learner"):
+            here.execute(f"DELETE FROM {table}")
+        one, other = Drain(here.engine), Drain(here.engine)
+        here.arrive(said(1, who={**agent("ann"), "name": "Newest"}))
+        one()
+        here.arrive(first)
+        with ThreadPoolExecutor(1) as pool, here.engine.begin() as connection:
+            one._batch(connection, 10)  # and does not commit before the other has begun
+            here.arrive(second)
+            waiting = pool.submit(other)
+            locked = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            while not waiting.done() and not here.execute(locked):
+                time.sleep(0.01)
+            connection.commit()
+            waiting.result(20)
+        assert here.execute("SELECT name FROM learner") == [("Newest",)], first
+
+
 def test_a_name_that_was_taken_away_is_given_by_the_next_statement(here: AtWork) -> None:
     here.apply("{}")
     drain = Drain(here.engine)
@@ -177,7 +200,7 @@ def test_what_a_process_remembers_of_people_is_bounded(
         assert drain().statements == 20
         assert drain._world is not None
         known = drain._world.known
-        most = max(most, *(len(getattr(known, name)) for name in ("learners", "homes", "addressed", "names", "hinted")))
+        most = max(most, *(len(getattr(known, name)) for name in ("learners", "homes", "addressed", "hinted")))
     assert 20 <= most <= 40 + 20
     assert here.differences() == []
 
