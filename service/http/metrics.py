@@ -107,7 +107,7 @@ class FromDatabase(Collector):
         up = GaugeMetricFamily("plaudit_database_up", "1 if the database answers")
         try:
             with self._engine.connect() as connection:
-                intake, lag = counts.intake(connection), counts.lag(connection)
+                by_source, lag = counts.by_source(connection), counts.lag(connection)
                 written_back = writeback.counts(connection)
         except (DBAPIError, PoolTimeout):
             up.add_metric((), 0)
@@ -116,10 +116,11 @@ class FromDatabase(Collector):
         up.add_metric((), 1)
         yield up
         came = CounterMetricFamily(
-            "plaudit_statements", "Statements that came, by what became of them", labels=("result",)
+            "plaudit_statements", "Statements that came, by what became of them", labels=("source", "result")
         )
-        for result in ("received", "duplicates", "conflicts", "quarantined", "voided"):
-            came.add_metric((result,), getattr(intake, result))
+        for each in by_source:
+            for result in ("received", "duplicates", "conflicts", "quarantined", "late", "voided"):
+                came.add_metric((each.source, result), getattr(each, result))
         yield came
         told = GaugeMetricFamily(
             "plaudit_write_back_awards",

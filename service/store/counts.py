@@ -34,6 +34,18 @@ class Day(NamedTuple):
     voided: int = 0
 
 
+class Came(NamedTuple):
+    """What came from a source since the beginning; as of a day."""
+
+    source: str
+    received: int
+    duplicates: int
+    conflicts: int
+    quarantined: int
+    late: int
+    voided: int
+
+
 class Lag(NamedTuple):
     """What waits, and for how long. set_aside: evaluating it raised. oldest_seconds: since the oldest of them came."""
 
@@ -59,6 +71,19 @@ def intake(connection: Connection) -> Intake:
     pending = connection.scalar(select(func.count()).select_from(inbox).where(~inbox.c.failed))
     received, duplicates, conflicts, quarantined = map(int, counted)
     return Intake(received, duplicates, conflicts, quarantined, voided or 0, pending or 0)
+
+
+def by_source(connection: Connection) -> list[Came]:
+    """What came from each source, also from one that has sent nothing, in the order of their names."""
+    undone = select(statement.c.source, func.count(void.c.target.distinct()).label("voided"))
+    voided = (
+        undone.select_from(void).join(statement, _target).where(_is_no_void).group_by(statement.c.source).subquery()
+    )
+    sums = (func.coalesce(func.sum(intake_count.c[name]), 0) for name in Came._fields[1:6])
+    each = select(source.c.name, *sums, func.coalesce(func.max(voided.c.voided), 0)).select_from(source)
+    each = each.outerjoin(intake_count, intake_count.c.source == source.c.id)
+    each = each.outerjoin(voided, voided.c.source == source.c.id).group_by(source.c.name).order_by(source.c.name)
+    return [Came(name, *map(int, counted)) for name, *counted in connection.execute(each)]
 
 
 def days(connection: Connection, first: date, last: date, whose: str | None = None) -> list[Day]:

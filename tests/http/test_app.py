@@ -10,8 +10,12 @@ from sqlalchemy import Engine, create_engine
 from service import boards
 from service.app import create_app
 from service.http import docs
+from service.http.auth import ensure_default_source
 from service.settings import Settings
+from service.store import sources
 from tests.http.conftest import Caller
+from tests.http.test_xapi import basic
+from tests.written import said
 
 
 def test_the_process_lives_whatever_else_does_not(settings: Settings) -> None:
@@ -38,12 +42,18 @@ def test_not_ready_says_what_is_away(settings: Settings, engine: Engine, redis: 
     assert response.get_json()["redis"] == "away"
 
 
-def test_prometheus_reads_requests_and_intake(anybody: Caller) -> None:
+def test_prometheus_reads_requests_and_intake(anybody: Caller, engine: Engine, settings: Settings) -> None:
+    with engine.begin() as connection:
+        ensure_default_source(connection, settings)
+        sources.add(connection, 'a "quoted" one', "quoted", {})
+    anybody("/xapi/statements", "POST", json=[said(1), said(1, who={"name": "Nobody"})], headers=basic())
     anybody("/healthz")
     text = anybody("/metrics").get_data(as_text=True)
     assert 'plaudit_requests_total{endpoint="health.alive",method="GET",status="200"} 1.0' in text
-    assert 'plaudit_statements_total{result="received"} 0.0' in text
-    assert "plaudit_pending_statements 0.0" in text
+    for result, many in {"received": 2, "quarantined": 1, "late": 1, "voided": 0}.items():
+        assert f'plaudit_statements_total{{result="{result}",source="default"}} {many}.0' in text
+    assert 'plaudit_statements_total{result="received",source="a \\"quoted\\" one"} 0.0' in text
+    assert "plaudit_pending_statements 1.0" in text
 
 
 def test_strangers_make_no_new_series(anybody: Caller) -> None:

@@ -43,6 +43,12 @@ def test_what_came_is_told_by_day_and_source(engine: Engine) -> None:
         Day(NOW.date(), "form", received=3, duplicates=1, conflicts=1, late=1),
     ]
     assert of_form == found[1:]
+    with engine.connect() as connection:
+        told = {one.source: one[1:] for one in counts.by_source(connection)}
+        whole = counts.intake(connection)
+    assert told["default"] == (3, 0, 0, 0, 2, 1)
+    assert told["form"] == (3, 1, 1, 0, 1, 0)
+    assert (whole.received, whole.duplicates, whole.conflicts, whole.voided) == (6, 1, 1, 1)
 
 
 def test_lag_is_the_age_of_the_oldest_that_waits(engine: Engine) -> None:
