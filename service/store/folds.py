@@ -14,6 +14,7 @@ from service.core.evaluate import State
 from service.core.kinds import KINDS
 from service.core.limits import Used
 from service.core.rule import Kind
+from service.store.arrays import bigints, blobs, ints, moments, uuids
 from service.store.engine import Driver
 from service.store.matches import Group
 
@@ -44,7 +45,7 @@ def of_groups(connection: Driver, groups: Sequence[Group]) -> dict[Group, Standi
     cursor = connection.execute(
         "SELECT f.rule, f.learner, f.happened, f.statement, f.state "
         "FROM unnest(%b::int[], %b::bigint[]) AS g (rule, learner) JOIN fold f USING (rule, learner)",
-        [[rule for rule, _ in groups], [learner for _, learner in groups]],
+        [ints([rule for rule, _ in groups]), bigints([learner for _, learner in groups])],
         binary=True,
     )
     return {(rule, learner): Standing(*standing) for rule, learner, *standing in cursor}
@@ -70,11 +71,11 @@ def put(connection: Driver, standings: Mapping[Group, Standing]) -> None:
         "ON CONFLICT (rule, learner) DO UPDATE SET happened = excluded.happened, statement = excluded.statement, "
         "state = excluded.state",
         [
-            [rule for (rule, _), _ in ordered],
-            [learner for (_, learner), _ in ordered],
-            [standing.happened for _, standing in ordered],
-            [standing.statement for _, standing in ordered],
-            [standing.state for _, standing in ordered],
+            ints([rule for (rule, _), _ in ordered]),
+            bigints([learner for (_, learner), _ in ordered]),
+            moments([standing.happened for _, standing in ordered]),
+            uuids([standing.statement for _, standing in ordered]),
+            blobs([standing.state for _, standing in ordered]),
         ],
         binary=True,
     )

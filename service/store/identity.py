@@ -15,6 +15,7 @@ from service.core.agents import Agent, identifier
 from service.core.people import cast
 from service.core.statement import decoded
 from service.store import readdressed
+from service.store.arrays import bigints
 from service.store.engine import Driver
 from service.store.share import EVERYBODY, Share
 
@@ -92,7 +93,7 @@ def lock(connection: Driver, ids: Iterable[int]) -> dict[int, Person]:
         cursor.execute(
             "SELECT id, time_zone, name, name_happened, name_statement, opted_in, erased IS NOT NULL "
             "FROM learner WHERE id = ANY(%b::bigint[]) ORDER BY id FOR UPDATE",
-            [sorted(set(ids))],
+            [bigints(sorted(set(ids)))],
         )
         return {row[0]: Person(*row) for row in cursor.fetchall()}
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.core.statement import Fact, read_again
+from service.store.arrays import uuids
 from service.store.engine import Driver
 
 CLAIM = """
@@ -66,7 +67,7 @@ def read(connection: Driver, rows: Sequence[Taken]) -> list[Claimed]:
         cursor.execute(
             f"SELECT v.target FROM void v JOIN statement s ON s.id = v.target AND {COUNTS} "  # noqa: S608 - a constant
             "WHERE v.target = ANY(%b::uuid[])",
-            [[row.id for row in rows]],
+            [uuids([row.id for row in rows])],
         )
         voided = {target for (target,) in cursor}
         return [claimed(*row, row.id in voided) for row in rows]

@@ -17,6 +17,7 @@ from uuid import UUID
 from psycopg import Cursor
 
 from service.core.fingerprint import fingerprint
+from service.store.arrays import blobs, ints, moments, uuids
 from service.store.engine import Driver
 
 
@@ -104,15 +105,14 @@ def store(connection: Driver, rows: Sequence[Row]) -> Stored:
 
 
 def _columns(rows: Sequence[Row]) -> list[object]:
-    voiders = [row for row in rows if row.voids is not None]
     return [
-        [row.id for row in rows],
-        [row.source for row in rows],
-        [row.happened for row in rows],
-        [row.received for row in rows],
-        [row.raw for row in rows],
-        [row.voids for row in voiders],
-        [row.id for row in voiders],
+        uuids([row.id for row in rows]),
+        ints([row.source for row in rows]),
+        moments([row.happened for row in rows]),
+        moments([row.received for row in rows]),
+        blobs([row.raw for row in rows]),
+        uuids([row.voids for row in rows if row.voids is not None]),
+        uuids([row.id for row in rows if row.voids is not None]),
         os.getpid() % SHARDS,
     ]
 

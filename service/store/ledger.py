@@ -13,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.core.ledger import Booked, Line
+from service.store.arrays import bigints, bigints_or_null, ints, moments, texts
 from service.store.engine import Driver
 from service.store.matches import Group
 from service.store.share import EVERYBODY, Share
@@ -45,8 +46,19 @@ ORDER BY place
 
 def add(connection: Driver, entries: Sequence[Entry]) -> None:
     """Adds the lines, in this order."""
-    columns = [list(column) for column in zip(*entries, strict=True)]
-    columns[7] = [" ".join(map(str, statements)) for statements in columns[7]]
+    learner, rule, version, key, unit, amount, happened, statements, reason, corrects = zip(*entries, strict=True)
+    columns = [
+        bigints(learner),
+        ints(rule),
+        ints(version),
+        texts(key),
+        texts(unit),
+        bigints(amount),
+        moments(happened),
+        texts([" ".join(map(str, some)) for some in statements]),
+        texts(reason),
+        bigints_or_null(corrects),
+    ]
     connection.execute(INSERT, columns, binary=True)
 
 
@@ -125,9 +137,9 @@ def add_to_totals(connection: Driver, amounts: Mapping[tuple[int, str], int]) ->
         "INSERT INTO total AS old (learner, unit, amount) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::bigint[]) "
         "ON CONFLICT (learner, unit) DO UPDATE SET amount = old.amount + excluded.amount",
         [
-            [learner for (learner, _), _ in ordered],
-            [unit for (_, unit), _ in ordered],
-            [amount for _, amount in ordered],
+            bigints([learner for (learner, _), _ in ordered]),
+            texts([unit for (_, unit), _ in ordered]),
+            bigints([amount for _, amount in ordered]),
         ],
         binary=True,
     )

@@ -15,6 +15,7 @@ from msgspec.structs import astuple
 from psycopg import sql
 
 from service.core.matching import Match
+from service.store.arrays import bigints, blobs, ints, moments, uuids
 from service.store.engine import Driver
 from service.store.share import EVERYBODY, Share
 
@@ -85,19 +86,19 @@ def add(connection: Driver, found: Sequence[Found], table: LiteralString = "matc
     """
     ordered = sorted(found, key=lambda one: (one.rule, one.match.learner, one.match.happened, one.match.statement))
     columns = [
-        [rule for rule, _, _ in ordered],
-        [match.learner for _, match, _ in ordered],
-        [match.happened for _, match, _ in ordered],
-        [match.statement for _, match, _ in ordered],
-        [match.once for _, match, _ in ordered],
-        [making for _, _, making in ordered],
-        [_detail(match) for _, match, _ in ordered],
+        ints([rule for rule, _, _ in ordered]),
+        bigints([match.learner for _, match, _ in ordered]),
+        moments([match.happened for _, match, _ in ordered]),
+        uuids([match.statement for _, match, _ in ordered]),
+        blobs([match.once for _, match, _ in ordered]),
+        ints([making for _, _, making in ordered]),
+        blobs([_detail(match) for _, match, _ in ordered]),
     ]
     insert = INSERT + UNKNOWN if table == "match" else INSERT.format(table=table)
     connection.execute(insert.format(table=table), columns, binary=True)
     pairs = [(*one, other) for one in ordered for other in one.match.others]
     if pairs:
-        columns = [
+        others = [
             [rule for rule, _, _, _ in pairs],
             [match.learner for _, match, _, _ in pairs],
             [other for _, _, _, other in pairs],
@@ -106,7 +107,7 @@ def add(connection: Driver, found: Sequence[Found], table: LiteralString = "matc
             [match.guarded for _, match, _, _ in pairs],
             [making for _, _, making, _ in pairs],
         ]
-        connection.execute(INSERT_PAIRS.format(table=table), columns, binary=True)
+        connection.execute(INSERT_PAIRS.format(table=table), others, binary=True)
 
 
 def _detail(match: Match) -> bytes | None:
@@ -228,12 +229,13 @@ def used_once(connection: Driver, found: Iterable[Found]) -> set[tuple[int, int,
     )
     if not keys:
         return set()
+    rules, learners, makings, onces = zip(*keys, strict=True)
     cursor = connection.execute(
         "SELECT k.rule, k.learner, k.making, k.once "
         "FROM unnest(%b::int[], %b::bigint[], %b::int[], %b::bytea[]) AS k (rule, learner, making, once) "
         "WHERE EXISTS (SELECT FROM match m WHERE m.rule = k.rule AND m.learner = k.learner AND m.making = k.making "
         "AND m.once = k.once AND NOT m.swapped)",
-        [list(column) for column in zip(*keys, strict=True)],
+        [ints(rules), bigints(learners), ints(makings), blobs(onces)],
         binary=True,
     )
     return set(cursor.fetchall())

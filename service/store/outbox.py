@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from service.store.arrays import bigints
 from service.store.engine import Driver
 
 
 def add(connection: Driver, learners: Iterable[int]) -> int:
     """Notes that the scores of these learners are to be projected; answers the row's id."""
     row = connection.execute(
-        "INSERT INTO outbox (learners) VALUES (%b::bigint[]) RETURNING id", [sorted(learners)]
+        "INSERT INTO outbox (learners) VALUES (%b::bigint[]) RETURNING id", [bigints(sorted(learners))]
     ).fetchone()
     assert row is not None
     return int(row[0])

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from service.core.people import persons
 from service.store import readdressed
+from service.store.arrays import bigints, moments, uuids
 from service.store.engine import Driver
 from service.store.rules import LOCK
 
@@ -142,11 +143,11 @@ def members(connection: Driver, persons: Iterable[int]) -> dict[int, int]:
 
 def took_part(connection: Driver, rows: Iterable[tuple[int, datetime, UUID]], table: LiteralString = "part") -> None:
     """Notes who (as the learner they were met as) took part in which statement; nobody is noted twice."""
-    columns = list(zip(*sorted(rows), strict=True)) or [(), (), ()]
+    learners, happened, statements = list(zip(*sorted(rows), strict=True)) or [(), (), ()]
     connection.execute(
         f"INSERT INTO {table} (learner, happened, statement) "  # noqa: S608 - no value is written into it
         "SELECT * FROM unnest(%b::bigint[], %b::timestamptz[], %b::uuid[])",
-        [list(column) for column in columns],
+        [bigints(learners), moments(happened), uuids(statements)],
         binary=True,
     )
 

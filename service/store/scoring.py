@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from service.core import windows
 from service.core.rule import Board
+from service.store.arrays import bigints, ints, moments
 from service.store.engine import Driver
 from service.store.identity import Person
 from service.store.ledger import Entry
@@ -111,8 +112,10 @@ def add(
 
 def _written(connection: Driver, query: LiteralString, sums: Mapping[Place, Change]) -> list[Any]:
     """The scores that the query adds these changes to, or begins with them."""
-    columns = [*zip(*sums, strict=True), *list(zip(*sums.values(), strict=True))[:2]]
-    return connection.execute(query, [list(column) for column in columns], binary=True).fetchall()
+    boards, periods, learners = zip(*sums, strict=True)
+    points, reached, _ = zip(*sums.values(), strict=True)
+    columns = [ints(boards), ints(periods), bigints(learners), bigints(points), moments(reached)]
+    return connection.execute(query, columns, binary=True).fetchall()
 
 
 def _shown(columns: tuple[Any, ...], person: Person) -> ScoreRow:

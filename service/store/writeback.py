@@ -21,6 +21,7 @@ from service.core.people import cast
 from service.core.rule import Text
 from service.core.statement import decoded
 from service.store import achievements
+from service.store.arrays import bigints
 from service.store.engine import Driver
 from service.store.tables import lrs, source
 from service.store.tables import told as told_table
@@ -38,7 +39,7 @@ def note(connection: Driver, learners: Iterable[int]) -> None:
     connection.execute(
         "INSERT INTO retell (learner) SELECT unnest(%b::bigint[]) "
         "WHERE EXISTS (SELECT FROM lrs WHERE write_back IS NOT NULL)",
-        [sorted(learners)],
+        [bigints(sorted(learners))],
     )
 
 
