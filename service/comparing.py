@@ -63,7 +63,8 @@ class Comparison:
         look_up(beneath)
         locked = identity.lock(beneath, identity.ids(beneath, *learners))
         self._forget_who_changed(beneath)
-        people_, fresh, read = People(self.here, locked), list[Found](), 0
+        people_ = People(self.here, locked)
+        read, fresh = 0, list[Found]()
         for chunk in history.of_learners(beneath, *learners, self.since):
             read += len(chunk)
             facts = [claimed.fact for claimed in chunk if not claimed.voided]
@@ -93,15 +94,18 @@ class Comparison:
 
     def _set_right(self, connection: Driver, fresh: Sequence[Found], learners: Learners) -> dict[Group, Made]:
         """Lets `match` have these matches, and no others of these learners; answers all that there are, by group."""
-        kept = matches.of_learners(connection, self.rules, *learners)
-        kept = {row for row in kept if (row[0], row[2]) in self.makings}
-        before = {row for row in kept if self.since is not None and row[3] < self.since}
-        rows = {matches.row(one): one for one in fresh}
-        if surplus := kept - before - rows.keys():
-            matches.remove(connection, [matches.of_row(row) for row in surplus])
-        if missing := rows.keys() - kept:
-            matches.add(connection, [rows[row] for row in missing])
+        kept = {
+            row for row in matches.of_learners(connection, self.rules, *learners) if (row[0], row[2]) in self.makings
+        }
+        if self.since is not None:
+            fresh = [*(matches.of_row(row) for row in kept if row[3] < self.since), *fresh]
+        rows = set(map(matches.row, fresh))
+        if surplus := kept - rows:
+            matches.remove(connection, list(map(matches.of_row, surplus)))
+        if missing := rows - kept:
+            matches.add(connection, list(map(matches.of_row, missing)))
         made: dict[Group, Made] = {}
-        for rule, match, making in (*map(matches.of_row, before), *fresh):
-            made.setdefault((rule, match.learner), {}).setdefault(making, []).append(match)
+        for rule, match, making in fresh:
+            of_group = made.setdefault((rule, match.learner), {})
+            of_group.setdefault(making, []).append(match)
         return made

@@ -19,7 +19,7 @@ from service.core import evaluate
 from service.core.attempts import Entry
 from service.core.evaluate import Award, State
 from service.core.kinds import Setting
-from service.core.ledger import Booked, Line, differences, sums
+from service.core.ledger import Booked, Line, Sums, differences, sums
 from service.core.matching import Match
 from service.core.rule import Board
 from service.core.versions import Judged
@@ -139,9 +139,7 @@ class Recount:
         folds.remove(self.beneath, gone)
         self._book(wanted)
 
-    def compare(
-        self, made: Mapping[Group, Made], kept: Mapping[Group, Standing], booked: Mapping[Group, Mapping[Line, int]]
-    ) -> None:
+    def compare(self, made: Mapping[Group, Made], kept: Mapping[Group, Standing], booked: Mapping[Group, Sums]) -> None:
         """Folds these groups from all their matches, and writes where what is kept or booked of them is otherwise.
 
         kept, booked: of all groups, also of those that have no match any more.

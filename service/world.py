@@ -77,6 +77,7 @@ class Counting:
         self.derived = reads_awards(self.rule)
         self.folds = version.making is not None or bool(version.lives)
         self.remembers = any(judge.remembers for judge in self.lives)
+        self.whole = self.alone and self.last.version.since is None and self.rule.status == "live"
         self.settled = version.phase not in ("folding", "comparing")
         self.pays = self.rule.status != "trial"
 
@@ -100,6 +101,8 @@ class Counting:
 
     def judged(self, zone: ZoneInfo, made: Mapping[int, Sequence[Match]]) -> Judged:
         """What all versions make of the matches of one learner, whose days are those of `zone`."""
+        if self.whole:
+            return Judged(*evaluate.fold(self.setting(zone), made.get(self.making, ())))
         own = [(judge.setting(zone), made.get(judge.version.making or 0, ())) for judge in self.lives]
         return versions.judged(own)
 

@@ -67,7 +67,8 @@ def judged(raws: Sequence[bytes], terms: Terms, received: datetime, header: str 
     """
     if terms.validation == STRICT and (faults := list(_faults(raws, header))):
         raise Refused(faults)
-    found, faults = list[Fact | Aside](), list[Fault]()
+    found: list[Fact | Aside] = []
+    faults = []
     for place, raw in enumerate(raws):
         try:
             fact = read(raw, received, terms.source, terms.capture)

@@ -155,7 +155,8 @@ def fold(setting: Setting, matches: Sequence[Match]) -> Step:
     """All matches of one learner from the beginning, in any order; the last state, and all awards and refusals."""
     if len(matches) == 1:  # as of most rules and learners
         return advance(setting, State(), matches[0])
-    state, seen = State(), set[bytes | None]()
+    state = State()
+    seen: set[bytes | None] = set()
     awards: list[Award] = []
     refusals: list[Refusal] = []
     for match in sorted(matches, key=lambda match: (match.happened, match.statement.bytes)):

@@ -41,12 +41,16 @@ class Difference(NamedTuple):
     corrects: int | None
 
 
-def sums(awards: Iterable[Award]) -> dict[Line, int]:
+Sums = dict[tuple[str, datetime, str], int]
+"""What the ledger of one rule and learner comes to, by (key, event time, unit), sums of nothing left out."""
+
+
+def sums(awards: Iterable[Award]) -> Sums:
     """What the ledger comes to where it says what these awards say."""
-    found: dict[Line, int] = {}
+    found: Sums = {}
     for award in awards:
         for unit, amount in award.amounts.items():
-            line = Line(award.key, award.happened, unit)
+            line = award.key, award.happened, unit
             found[line] = found.get(line, 0) + amount
     return found
 

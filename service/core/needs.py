@@ -89,7 +89,9 @@ def course(setting: Setting, having: Having) -> Course:
     """What a learner gets by a rule with needs, whenever it was. At one moment what renews comes before what earns."""
     seen, evidence = _Seen(setting, having), _evidence(setting, having)
     comes_about, renewable = set(seen.moments()), len(statements(setting.rule)) > len(seen.places)
-    given, refused, last = list[Given](), list[Unrenewed](), None
+    given: list[Given] = []
+    refused: list[Unrenewed] = []
+    last = None
     for moment in sorted(comes_about | evidence.keys()):
         alive, before = setting.alive(moment), len(given)
         for match in evidence.get(moment, ()):

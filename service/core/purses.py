@@ -142,7 +142,8 @@ def _passed(covering: Covering, use: Use | None, gain: Gain, amount: int) -> tup
 
 def fold(purse: Purse, gains: Iterable[Gain]) -> tuple[PurseState, list[Cut]]:
     """All awards from the beginning, in any order; the last state, and what each cap cuts on each day."""
-    state, days = start(purse), dict[tuple[str, str, datetime], Cut]()
+    state = start(purse)
+    days: dict[tuple[str, str, datetime], Cut] = {}
     for gain in sorted(gains, key=lambda gain: gain[:3]):
         state, cuts = advance(purse, state, gain)
         for cut in cuts:

@@ -71,7 +71,10 @@ def outrun(rule: Rule, judged: Judged) -> Judged:
 
 def judged(lived: Iterable[tuple[Setting, Sequence[Match]]]) -> Judged:
     """Awards and refusals by the versions of a rule: (version, the matches that it makes of all history), in order."""
-    state, awards, refusals, tried = State(), list[Award](), list[Refusal](), list[Award]()
+    state = State()
+    awards: list[Award] = []
+    refusals: list[Refusal] = []
+    tried: list[Award] = []
     for setting, matches in lived:
         step = fold(setting, matches, awards)
         state = step.state
@@ -90,8 +93,10 @@ def fold(setting: Setting, matches: Sequence[Match], earlier: Sequence[Award] = 
     for award in earlier:
         given.setdefault(award.statements[-1], []).append(award)
     used = _used(setting, earlier)
-    state, seen, taken_over = State(), set[bytes | None](), False
-    awards, refusals = list[Award](), list[Refusal]()
+    state, taken_over = State(), False
+    seen: set[bytes | None] = set()
+    awards: list[Award] = []
+    refusals: list[Refusal] = []
     periods = deque(sorted(earlier, key=_place)) if isinstance(setting.rule.kind, Renewed) else deque()
     for match in sorted(matches, key=lambda match: (match.happened, match.statement.bytes)):
         while periods and _place(periods[0]) < (match.happened, match.statement.bytes):

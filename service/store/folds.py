@@ -59,7 +59,7 @@ def of_learners(connection: Driver, rules: Sequence[int], after: int, last: int)
         [list(rules), after, last],
         binary=True,
     )
-    return {(rule, learner): Standing(*standing) for rule, learner, *standing in cursor}
+    return {row[:2]: Standing(*row[2:]) for row in cursor.fetchall()}
 
 
 def put(connection: Driver, standings: Mapping[Group, Standing]) -> None:

@@ -89,7 +89,7 @@ def store(connection: Driver, rows: Sequence[Row]) -> Stored:
 
     New rows are stored, queued and counted by one statement, which needs no transaction around it.
     """
-    firsts = dict[UUID, Row]()
+    firsts: dict[UUID, Row] = {}
     again = [row for row in rows if firsts.setdefault(row.id, row) is not row]
     ordered = sorted(firsts.values(), key=lambda row: row.id.int)
     with connection.cursor(binary=True) as cursor:

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
 
-from service.core.ledger import Booked, Line
+from service.core.ledger import Booked, Line, Sums
 from service.store.arrays import bigints, bigints_or_null, ints, moments, texts
 from service.store.engine import Driver
 from service.store.matches import Group
@@ -105,19 +105,22 @@ def standing(
             yield group, [(Line(*row[2:5]), row[5]) for row in rows]
 
 
-def of_learners(connection: Driver, rules: Sequence[int], after: int, last: int) -> dict[Group, dict[Line, int]]:
-    """What the ledger comes to by these rules for the learners after one up to `last`, sums of nothing left out."""
-    sums: dict[Group, dict[tuple[str, datetime, str], int]] = {}
+def of_learners(connection: Driver, rules: Sequence[int], after: int, last: int) -> dict[Group, Sums]:
+    """What the ledger comes to by these rules for the learners after one up to `last`."""
+    sums: dict[Group, Sums] = {}
     cursor = connection.execute(
         "SELECT rule, learner, key, happened, unit, amount FROM entry "
         "WHERE learner > %b AND learner <= %b AND rule = ANY(%b)",
         [after, last, list(rules)],
         binary=True,
     )
-    for rule, learner, key, happened, unit, amount in cursor:
+    for rule, learner, key, happened, unit, amount in cursor.fetchall():
         lines, line = sums.setdefault((rule, learner), {}), (key, happened, unit)
         lines[line] = lines.get(line, 0) + amount
-    return {group: {Line(*line): amount for line, amount in lines.items() if amount} for group, lines in sums.items()}
+    for lines in sums.values():
+        for line in [line for line, amount in lines.items() if not amount]:
+            del lines[line]
+    return sums
 
 
 def versions(connection: Driver, group: Group) -> dict[tuple[str, datetime], int]:

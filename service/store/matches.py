@@ -127,7 +127,7 @@ def of_learners(connection: Driver, rules: Sequence[int], after: int, last: int)
         [list(rules), after, last],
         binary=True,
     )
-    return set(cursor)
+    return set(cursor.fetchall())
 
 
 def row(found: Found) -> Row:

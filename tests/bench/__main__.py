@@ -301,17 +301,19 @@ def _history(directory: Path, wanted: set[str]) -> None:
         if "replay" in wanted:
             replay(connected, None, "the bench")
             _counted("the same again", past.replayed(connected, STATEMENTS, servers))
+            workload.edit_a_rule(directory / "rules")
+            apply_rules_directory(connected, directory / "rules", zone("UTC"))
+            _counted("one rule that says something else", past.replayed(connected, STATEMENTS, servers))
         connected.dispose()
         for one in foresight.measured(address) if "preview" in wanted else ():
             print(f"  {one.name:<36}{one.seconds:6.1f} s, {one.megabytes:.0f} MiB: {one.told}", flush=True)
 
 
 def _counted(name: str, one: past.Replayed) -> None:
-    rates = (STATEMENTS / seconds for seconds in (one.matching + one.folding, one.matching, one.folding))
-    whole, matched, folded = (f"{rate:,.0f}" for rate in rates)
+    phases = f" (read {STATEMENTS / one.read:,.0f}, folded {STATEMENTS / (one.seconds - one.read):,.0f})"
     print(
-        f"  {name:<36}{whole} statements/s (matched {matched}, folded {folded}), {one.mebibytes:.0f} MiB; "
-        f"CPU a statement: ours {one.ours:.0f} µs, PostgreSQL {one.servers:.0f} µs",
+        f"  {name:<36}{STATEMENTS / one.seconds:,.0f} statements/s{phases if one.read < 0.9 * one.seconds else ''}, "
+        f"{one.mebibytes:.0f} MiB; CPU a statement: ours {one.ours:.0f} µs, PostgreSQL {one.servers:.0f} µs",
         flush=True,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -11,12 +10,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from service.core.language import load
 from service.preview import Wanted, preview
 from service.store.engine import engine
 from tests.bench import workload
+from tests.bench.machine import Most
 
 COURSE = f"rule: course-5\nwhen: {{verb: completed, object: {workload.COURSE.format(5)}}}\n"  # where every match gives
 EVERY = "rule: everything\nwhen: {verb: completed}\nlimit: [{points: 50, per: day}]\n"
@@ -48,7 +46,6 @@ points: {{stars: 20}}
 per: week
 over: all
 """
-SAMPLED_SECONDS = 0.1
 
 
 class Measured(NamedTuple):
@@ -76,33 +73,7 @@ def _previewed(address: str, name: str) -> tuple[float, float, str]:
     written = f"{workload.VOCABULARY}---\n{EDITS[name]}title: T\nhow_to_earn: H\nstatus: live\n".encode()
     rules = load([("rules.yaml", written)])[0].rules if EDITS[name] else ()
     wanted = {rule.name: Wanted(rule) for rule in rules} or {"course-5": Wanted(None, takes_back=True)}
-    database, began, most = engine(address), time.perf_counter(), _Most()
+    database, began, most = engine(address), time.perf_counter(), Most()
     report = preview(database, wanted, datetime.now(UTC))
     changed = ", ".join(f"{amount:+,} {unit}" for some in (report.gained, report.lost) for unit, amount in some.items())
-    return time.perf_counter() - began, most.megabytes(), changed
-
-
-class _Most(threading.Thread):
-    """Looks how much memory this process and its children have, until it is asked for the most."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.most, self.over = 0, threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        own = psutil.Process()
-        while not self.over.wait(SAMPLED_SECONDS):
-            self.most = max(self.most, sum(_resident(one) for one in (own, *own.children())))
-
-    def megabytes(self) -> float:
-        self.over.set()
-        self.join()
-        return self.most / 2**20
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
+    return time.perf_counter() - began, most.mebibytes(), changed

@@ -6,6 +6,7 @@ import hashlib
 import os
 import platform
 import subprocess
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -73,3 +74,33 @@ def cpu_seconds(processes: Iterable[psutil.Process]) -> float:
             continue
         total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+SAMPLED_SECONDS = 0.1
+
+
+class Most(threading.Thread):
+    """Looks how much memory this process and its children have, but these others, until it is asked for the most."""
+
+    def __init__(self, others: Iterable[psutil.Process] = ()) -> None:
+        super().__init__(daemon=True)
+        self.others, self.most, self.over = {one.pid for one in others}, 0, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        own = psutil.Process()
+        while not self.over.wait(SAMPLED_SECONDS):
+            children = (one for one in own.children() if one.pid not in self.others)
+            self.most = max(self.most, sum(_resident(one) for one in (own, *children)))
+
+    def mebibytes(self) -> float:
+        self.over.set()
+        self.join()
+        return self.most / 2**20
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

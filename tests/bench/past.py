@@ -6,7 +6,7 @@ Statements, learners and who took part in what are copied into their tables; wha
 
 from __future__ import annotations
 
-import resource
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from service.store import identity
 from service.store.engine import Driver, driver
 from service.store.identity import Name
 from tests.bench import workload
-from tests.bench.machine import cpu_seconds
+from tests.bench.machine import Most, cpu_seconds
 from tests.bench.workload import Told
 
 AT_ONCE = 50_000
@@ -84,13 +84,13 @@ def _rows(connection: Driver, into: LiteralString, types: Sequence[str], rows: I
 
 
 class Replayed(NamedTuple):
-    """What counting a history took. matching, folding: seconds; ours, servers: microseconds of CPU a statement.
+    """What counting a history took. seconds: all of it; read: until the last statement was read.
 
-    mebibytes: the most that our process ever had.
+    ours, servers: microseconds of CPU a statement. mebibytes: the most that our processes had together.
     """
 
-    matching: float
-    folding: float
+    seconds: float
+    read: float
     ours: float
     servers: float
     mebibytes: float
@@ -98,19 +98,18 @@ class Replayed(NamedTuple):
 
 def replayed(database: Engine, statements: int, servers: Callable[[], Iterable[psutil.Process]]) -> Replayed:
     """Counts what is to be counted again, as a worker does."""
-    began, matched = time.perf_counter(), 0.0
+    began, read = time.perf_counter(), 0.0
 
     def progress(_: int) -> None:
-        nonlocal matched
-        matched = time.perf_counter()
+        nonlocal read
+        read = time.perf_counter() - began
 
-    ours, theirs = time.process_time(), cpu_seconds(servers())
+    ours, theirs, most = sum(os.times()[:4]), cpu_seconds(servers()), Most(servers())
     catch_up(database, lambda _: None, progress)
-    ended = time.perf_counter()
     return Replayed(
-        matched - began,
-        ended - matched,
-        (time.process_time() - ours) / statements * 1e6,
+        time.perf_counter() - began,
+        read,
+        (sum(os.times()[:4]) - ours) / statements * 1e6,
         (cpu_seconds(servers()) - theirs) / statements * 1e6,
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        most.mebibytes(),
     )

@@ -57,6 +57,14 @@ def write_rules(directory: Path, rules: int) -> None:
         (directory / f"rules-{first:05}.yaml").write_text("---\n".join(some))
 
 
+def edit_a_rule(directory: Path) -> None:
+    """Lets one of the rules of a directory, about one course, give something else for something else."""
+    path = directory / "rules-00000.yaml"
+    path.write_text(
+        path.read_text().replace(rule(5), rule(5).replace("points: 10", "points: 12") + "count: {reach: 2}\n")
+    )
+
+
 class Told(NamedTuple):
     """A statement with what storing it needs: who did it, by number, and when."""
 
