@@ -258,7 +258,7 @@ def rule_text(achievement: str, micro: bool) -> str:
     """The rule that gives an achievement for decisions, as its YAML."""
     return f"""rule: {BY_HAND}{achievement}
 title: {{en: Awarded by hand, de: Von Hand verliehen}}
-how_to_earn: {{en: Somebody who may do so awards it., de: Jemand verleiht es im Auftrag des Ausstellers.}}
+how_to_earn: {{en: The issuer decides who earns it., de: "Wer es bekommt, entscheidet der Aussteller."}}
 status: live
 when: {{source: {SOURCE}, verb: "{EARNED}", object: "{OBJECT}{achievement}"}}
 give: {{{"micro_credential" if micro else "badge"}: {achievement}}}

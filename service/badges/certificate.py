@@ -1,4 +1,7 @@
-"""A credential as a certificate to print: a PDF page with the picture of the badge and a QR code that leads to a check.
+"""A credential as a certificate to print: a PDF with the picture of the badge and a QR code that leads to a check.
+
+One page says who has earned what. What it has no room for, and the elements of a micro-credential, stand on further
+ones.
 
 The credential itself is attached to the PDF as a file, so that whoever has the certificate has the proof, too. What
 stands around it is in the reader's language; what was signed stands as it was signed.
@@ -22,14 +25,17 @@ from fpdf.fonts import TTFFont
 
 from service import languages
 from service.badges import fonts
+from service.badges.about import parted
 from service.languages import say
 
 FONTS = Path(__file__).parent / "drawing"
 REGULAR, BOLD = FONTS / "DejaVuSansCondensed.ttf", FONTS / "DejaVuSansCondensed-Bold.ttf"
 INK, SOFT, LEAF, LINE = (29, 43, 40), (77, 92, 88), (23, 98, 74), (217, 224, 221)
 WIDTH, HEIGHT, MARGIN = 297.0, 210.0, 24.0
-LONGEST = 480
-"""Characters of a text that are printed; the whole of it is in the credential."""
+FULLEST = 160
+"""Characters that a line has at most on the first page; setting more only to cut them takes time."""
+CODE_TOP = HEIGHT - MARGIN - 22
+"""Where the words beside the QR code begin."""
 
 
 def pdf(
@@ -45,7 +51,7 @@ def pdf(
     address that the QR code holds. language: of the words around. folders: where fonts for other writing are.
     """
     about = credential["credentialSubject"]["achievement"]
-    page = FPDF(orientation="landscape", unit="mm", format="A4")
+    page = _Certificate(orientation="landscape", unit="mm", format="A4")
     page.set_title(" · ".join(filter(None, [holder, about["name"], credential["issuer"]["name"]])))
     page.set_author(credential["issuer"]["name"])
     page.set_lang(language)
@@ -55,35 +61,36 @@ def pdf(
     page.add_font("DejaVu", "B", BOLD)
     page.set_text_shaping(True)
     page.add_page()
-    _frame(page)
     lacking = _add_fonts(page, _texts(credential, about, holder), folders)
-    _said(page, credential, about, holder if lacking.isdisjoint(holder or "") else None, language)
+    whole = _said(page, credential, about, holder if lacking.isdisjoint(holder or "") else None, language)
     if png:
         page.image(io.BytesIO(png), x=MARGIN, y=MARGIN + 4, w=62, h=62, keep_aspect_ratio=True, alt_text=about["name"])
     _code(page, check, language, bool(lacking))
+    if not whole:
+        _in_full(page, about, language)
     page.embed_file(basename="badge.json", bytes=body, desc="The signed Open Badge", mime_type="application/ld+json")
     return bytes(page.output())
 
 
-def _frame(page: FPDF) -> None:
-    page.set_draw_color(*LINE)
-    page.set_line_width(0.4)
-    page.rect(10, 10, WIDTH - 20, HEIGHT - 20, round_corners=True, corner_radius=4)
-    page.set_fill_color(*LEAF)
-    page.rect(10, 10, 3, HEIGHT - 20, style="F")
+class _Certificate(FPDF):
+    """Pages with a frame."""
+
+    def header(self) -> None:
+        self.set_draw_color(*LINE)
+        self.set_line_width(0.4)
+        self.rect(10, 10, WIDTH - 20, HEIGHT - 20, round_corners=True, corner_radius=4)
+        self.set_fill_color(*LEAF)
+        self.rect(10, 10, 3, HEIGHT - 20, style="F")
 
 
 def _texts(credential: Mapping[str, Any], about: Mapping[str, Any], holder: str | None) -> str:
     """All that is printed and not ours."""
-    return "".join([credential["issuer"]["name"], holder or "", _name(about), *_about(about)])
+    told = [about["name"], about["description"], about["criteria"]["narrative"]]
+    return "".join([credential["issuer"]["name"], holder or "", *told])
 
 
 def _name(about: Mapping[str, Any]) -> str:
     return _cut(about["name"], 120)
-
-
-def _about(about: Mapping[str, Any]) -> tuple[str, str]:
-    return _cut(about["description"], LONGEST), _cut(about["criteria"]["narrative"], LONGEST)
 
 
 def _add_fonts(page: FPDF, texts: str, folders: tuple[Path, ...]) -> frozenset[str]:
@@ -98,35 +105,89 @@ def _add_fonts(page: FPDF, texts: str, folders: tuple[Path, ...]) -> frozenset[s
 
 def _said(
     page: FPDF, credential: Mapping[str, Any], about: Mapping[str, Any], holder: str | None, language: str
-) -> None:
-    left, width = MARGIN + 74, WIDTH - 2 * MARGIN - 74
-    page.set_xy(left, MARGIN + 4)
-
-    def line(text: str, size: float, colour: tuple[int, int, int], style: str = "", after: float = 2) -> None:
-        page.set_font("DejaVu", style, size)
-        page.set_text_color(*colour)
-        page.set_x(left)
-        align = "R" if style == "" and len(text) > 80 and _RIGHT_TO_LEFT.search(text) else "L"
-        page.multi_cell(
-            width, size * 0.48, _printable(page, text), align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT, markdown=False
-        )
-        page.set_y(page.get_y() + after)
-
-    line(credential["issuer"]["name"], 12, SOFT, after=8)
+) -> bool:
+    """Says who has earned what, above the QR code; answers whether all of it had room."""
+    lines = _Lines(page, MARGIN + 74, MARGIN + 4)
+    lines.add(credential["issuer"]["name"], 12, SOFT, after=8, most=2)
     if holder:
-        line(say("This is to certify that", language), 12, SOFT)
-        line(_cut(holder, 80), 20, INK, after=3)
-        line(say("has earned", language), 12, SOFT, after=3)
+        lines.add(say("This is to certify that", language), 12, SOFT)
+        lines.add(_cut(holder, 80), 20, INK, after=3, most=2)
+        lines.add(say("has earned", language), 12, SOFT, after=3)
     else:
-        line(say("The holder of this badge has earned", language), 12, SOFT, after=3)
-    line(_name(about), 26, INK, "B", after=4)
-    description, criteria = _about(about)
-    line(description, 11.5, INK, after=4)
-    line(f"{say('For', language)}: {criteria}", 10, SOFT, after=6)
+        lines.add(say("The holder of this badge has earned", language), 12, SOFT, after=3)
+    lines.add(_name(about), 26 if len(_name(about)) <= 60 else 18, INK, "B", after=4, most=3)
+    criteria, elements = parted(about["criteria"]["narrative"])
+    whole = lines.add(about["description"], 11.5, INK, after=4, most=3)
     told = {"Earned": credential.get("awardedDate"), "Issued": credential["validFrom"]}
     told["Valid until"] = credential.get("validUntil")
     dates = [f"{say(label, language)}: {_day(moment, language)}" for label, moment in told.items() if moment]
-    line(" · ".join(dates), 10.5, INK, after=0)
+    room = int((CODE_TOP - 2 - lines.after(" · ".join(dates), 10.5) - 5 - page.get_y()) / _height(10))
+    whole = lines.add(f"{say('For', language)}: {criteria}", 10, SOFT, after=5, most=max(room, 1)) and whole
+    lines.add(" · ".join(dates), 10.5, INK, after=0)
+    return whole and not elements
+
+
+def _in_full(page: FPDF, about: Mapping[str, Any], language: str) -> None:
+    """What the first page has no room for, on as many more as it takes: criteria, and the elements one by one."""
+    criteria, elements = parted(about["criteria"]["narrative"])
+    page.set_auto_page_break(True, MARGIN)
+    page.add_page()
+    lines = _Lines(page, MARGIN, MARGIN)
+    lines.add(about["name"], 16, INK, "B", after=4)
+    lines.add(about["description"], 11, INK, after=4)
+    lines.add(f"{say('For', language)}: {criteria}", 11, INK, after=6)
+    for label, text in elements:
+        if page.get_y() > HEIGHT - MARGIN - 12:
+            page.add_page()
+            page.set_y(MARGIN)
+        lines.add(label, 9, SOFT, after=0.5)
+        lines.add(text, 11, INK, after=3)
+
+
+class _Lines:
+    """Writes texts below one another, from this place on."""
+
+    def __init__(self, page: FPDF, left: float, top: float) -> None:
+        self.page, self.left, self.width = page, left, WIDTH - MARGIN - left
+        page.set_y(top)
+
+    def add(
+        self,
+        text: str,
+        size: float,
+        colour: tuple[int, int, int],
+        style: str = "",
+        after: float = 2,
+        most: int | None = None,
+    ) -> bool:
+        """Writes the text and leaves some millimetres after it; answers whether it had room in `most` lines."""
+        self.page.set_font("DejaVu", style, size)
+        self.page.set_text_color(*colour)
+        whole = _printable(self.page, text)
+        text = _cut(whole, most * FULLEST) if most else whole
+        while most and len(self._lines(text, size)) > most:
+            text = _cut(text, len(text) * 9 // 10)
+        align = "R" if style == "" and len(text) > 80 and _RIGHT_TO_LEFT.search(text) else "L"
+        self.page.set_x(self.left)
+        self.page.multi_cell(
+            self.width, _height(size), text, align=align, new_x=XPos.LMARGIN, new_y=YPos.NEXT, markdown=False
+        )
+        self.page.set_y(self.page.get_y() + after)
+        return text == whole
+
+    def after(self, text: str, size: float) -> float:
+        """How high this text will be."""
+        self.page.set_font("DejaVu", "", size)
+        return len(self._lines(_printable(self.page, text), size)) * _height(size)
+
+    def _lines(self, text: str, size: float) -> list[str]:
+        found: list[str] = self.page.multi_cell(self.width, _height(size), text, dry_run=True, output="LINES")  # type: ignore[assignment]
+        return found
+
+
+def _height(size: float) -> float:
+    """How high a line of this size is, in millimetres."""
+    return size * 0.48
 
 
 def _code(page: FPDF, address: str, language: str, lacking: bool) -> None:
@@ -134,7 +195,7 @@ def _code(page: FPDF, address: str, language: str, lacking: bool) -> None:
     segno.make(address, error="m").save(drawn, kind="png", scale=12, border=2)
     code = say("QR code: the address of the check", language)
     page.image(drawn, x=MARGIN, y=HEIGHT - MARGIN - 38, w=38, h=38, alt_text=code)
-    page.set_xy(MARGIN + 44, HEIGHT - MARGIN - 22)
+    page.set_xy(MARGIN + 44, CODE_TOP)
     page.set_text_color(*SOFT)
     page.set_font("DejaVu", "", 9)
     told = "Whether this certificate holds today is told by scanning the code, or under"

@@ -1,4 +1,4 @@
-"""A certificate is one page that holds the signed badge, whatever is written on it."""
+"""A certificate holds the signed badge, and all that it says, whatever is written on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fontTools.fontBuilder import FontBuilder
@@ -21,14 +22,45 @@ CHECK = "https://badges.example.org/verify/2de9c15f-607e-493f-9fb9-ae79eed115f7"
 
 
 @pytest.mark.parametrize("holder", ["Ana Gómez", "عائشة بنت محمد", "🎉 \n ", None, "山田"])
-def test_whatever_the_name_there_is_one_page_with_the_badge_attached(holder: str | None) -> None:
-    about = replace(samples.KEEN, name="متعلم مجتهد 🎉", description="long " * 1000, criteria='"\\\n' * 300)
-    body = signing.sign(samples.credential(achievement=about), samples.ISSUER, samples.KEY, samples.NOW)
-    pdf = certificate.pdf(json.loads(body), body, PNG, holder, CHECK)
+def test_whatever_the_name_the_badge_is_attached(holder: str | None) -> None:
+    pdf = printed(holder, name="متعلم مجتهد 🎉")
     assert pdf.startswith(b"%PDF-")
-    assert pdf.count(b"/Type /Page\n") == 1
+    assert pages(pdf) == 1
     assert b"/EmbeddedFile" in pdf
     assert CHECK.encode() in pdf
+
+
+def printed(holder: str | None = "Ana Gómez", **said: Any) -> bytes:
+    about = replace(samples.KEEN, **said)
+    body = signing.sign(samples.credential(achievement=about), samples.ISSUER, samples.KEY, samples.NOW)
+    return certificate.pdf(json.loads(body), body, PNG, holder, CHECK)
+
+
+def pages(pdf: bytes) -> int:
+    return pdf.count(b"/Type /Page\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ({}, 0),
+        ({"criteria": "Do it.\n\n- Country of the issuer: DE\n- Workload: 20 hours"}, 1),
+        ({"description": "long " * 1000, "criteria": '"\\\n' * 30}, 3),
+        ({"name": "W" * 120, "description": "long " * 200, "criteria": "long " * 200}, 1),
+    ],
+)
+def test_what_the_page_has_no_room_for_stands_on_further_ones(
+    said: dict[str, str], more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends, code = [], certificate._code
+
+    def noting(page: FPDF, *more: Any) -> None:
+        ends.append(page.get_y())
+        code(page, *more)
+
+    monkeypatch.setattr(certificate, "_code", noting)
+    assert pages(printed("W" * 180, **said)) == 1 + more
+    assert ends[0] <= certificate.CODE_TOP
 
 
 def font(folder: Path, name: str, characters: str) -> Path:
