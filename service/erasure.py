@@ -59,7 +59,7 @@ def _erase_statements(connection: Connection, homes: Iterable[int], names: Mappi
     raws = statements.raws(beneath, ids)
     statements.rewrite(beneath, {own: erased(raw, names) for own, raw in raws.items()})
     statements.forget_beside(beneath, ids)
-    _forget_set_aside(beneath, names)
+    statements.forget_set_aside(beneath, set_aside(beneath, names))
     people.take_over(beneath, {key: key_of(name) for key, name in names.items()})
     new = who_fulfils(beneath, here, history.facts(beneath, ids))
     people_here = People(here, identity.lock(beneath, {one.learner for one in (*old, *new)}))
@@ -75,13 +75,13 @@ def _waiting(connection: Driver, names: Collection[str]) -> Iterable[UUID]:
             yield own
 
 
-def _forget_set_aside(connection: Driver, names: Collection[str]) -> None:
-    """Deletes what was set aside and names somebody with one of these keys, or cannot be read but seems to."""
+def set_aside(connection: Driver, names: Collection[str]) -> list[int]:
+    """The entries of quarantine that name somebody with one of these keys, or cannot be read but seem to."""
     addresses = identity.addresses(connection, list(names))
     sought = {key: traces.of_person(key, addresses.get(key)) or () for key in names}
     texts = [text for some in sought.values() for text in some if text != traces.ESCAPED]
     found = statements.set_aside(connection, [*texts, traces.ESCAPED])
-    statements.forget_set_aside(connection, [number for number, raw in found if _names(raw, names, texts)])
+    return sorted({number for number, raw in found if _names(raw, names, texts)})
 
 
 def _names(raw: bytes, names: Collection[str], texts: Iterable[bytes]) -> bool:

@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from service.cli import plaudit
+from service.export import held_about
 from service.filling import fill
 from service.retention import Retention
 from service.settings import Settings
 from service.store import attachments, retention
 from service.store.attachments import Attachment
 from service.store.engine import driver
-from service.store.exporting import held
 from service.store.sources import Source
 from tests.at_work import NOW, AtWork
 from tests.written import Json, numbered, said
@@ -95,7 +95,7 @@ def test_a_learners_export_is_json_after_it(here: AtWork) -> None:
     drop(here, 30)
     learner = here.learner("ann")
     with here.engine.begin() as connection:
-        told = json.loads(b"".join(held(driver(connection), learner, [learner])))
+        told = json.loads(b"".join(held_about(driver(connection), learner)))
     assert told["conflicts"][0]["statement"] is None
 
 

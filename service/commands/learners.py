@@ -18,13 +18,13 @@ from service.core.agents import Agent
 from service.core.people import named
 from service.erasure import erase as erase_learner
 from service.errors import Refusal
+from service.export import held_about
 from service.merging import Decision, learner_of
 from service.merging import merge as merge_learners
 from service.merging import unmerge as unmerge_learners
 from service.settings import settings
 from service.store import people
 from service.store.engine import driver, engine, snapshot
-from service.store.exporting import held
 from service.stores import running
 
 AT_ONCE = 100
@@ -188,8 +188,7 @@ def export(learner: str, out: Path | None) -> None:
     with _here() as here:
         person = _one(here, learner)
         with snapshot(here.engine) as connection:
-            beneath = driver(connection)
-            _write(held(beneath, person, list(people.members(beneath, [person]))), out)
+            _write(held_about(driver(connection), person), out)
 
 
 def _write(pieces: Iterable[bytes], out: Path | None) -> None:

@@ -11,6 +11,7 @@ from marshmallow import Schema, fields, validate
 from service import jobs
 from service.core.people import named
 from service.erasure import erase
+from service.export import held_about
 from service.http.auth import bearer, requires
 from service.http.problems import Problem
 from service.http.resources import LARGEST, PAGE, Blueprint
@@ -18,7 +19,6 @@ from service.http.services import services
 from service.merging import Decision, learner_of, merge, unmerge
 from service.store import people
 from service.store.engine import driver, snapshot
-from service.store.exporting import held
 
 blueprint = Blueprint("merges", __name__, url_prefix="/api/v1", description="Who is one person")
 LEARNER = f"/learners/<int(max={LARGEST}):learner>"
@@ -202,11 +202,10 @@ def export(learner: int) -> Response:
         person = people.person(driver(connection), learner)
         if person is None:
             raise Problem(404, f"No learner has the id {learner}.")
-        members = list(people.members(driver(connection), [person]))
 
     def pieces() -> Iterator[bytes]:
         with snapshot(engine) as connection:
-            yield from held(driver(connection), person, members)
+            yield from held_about(driver(connection), person)
 
     response = Response(pieces(), mimetype="application/json")
     response.headers["Content-Disposition"] = f'attachment; filename="learner-{person}.json"'

@@ -37,16 +37,27 @@ SECTIONS: dict[str, LiteralString] = {
     "WHERE t.learner = ANY(%(members)s) AND t.said IS NOT NULL ORDER BY t.happened, t.id",
     "conflicts": "SELECT statement AS id, received, nullif(raw, '') AS statement FROM conflict "
     "WHERE statement IN (SELECT statement FROM part WHERE learner = ANY(%(members)s)) ORDER BY received",
+    "attachments": "SELECT statement AS id, sha2, content_type, content FROM attachment "
+    "WHERE statement IN (SELECT statement FROM part WHERE learner = ANY(%(members)s)) ORDER BY statement, sha2",
+    "set_aside": "SELECT id, received, path, reason, state, raw, edited FROM quarantine "
+    "WHERE id = ANY(%(aside)s) ORDER BY id",
 }
-"""What is told of a learner, and where it is. Columns of bytes hold JSON."""
+"""What is told of a learner, and where it is. Columns of bytes hold JSON, but for those below."""
+TEXTS = frozenset(("raw", "edited"))
+"""Columns of bytes that may hold anything, told as text."""
+FILES = frozenset(("content",))
+"""Columns of bytes that are told in base64."""
 
 
-def held(connection: Driver, person: int, members: list[int]) -> Iterator[bytes]:
-    """A JSON object with a list for each section, in pieces. members: the learners that the person was met as."""
+def held(connection: Driver, person: int, members: list[int], aside: list[int]) -> Iterator[bytes]:
+    """A JSON object with a list for each section, in pieces.
+
+    members: the learners that the person was met as. aside: the entries of quarantine that name them.
+    """
     mark = b"{"
     for section, query in SECTIONS.items():
         yield mark + msgspec.json.encode(section) + b": ["
-        yield from _rows(connection, query, {"person": person, "members": members})
+        yield from _rows(connection, query, {"person": person, "members": members, "aside": aside})
         mark = b"\n],\n"
     yield b"\n]}\n"
 
@@ -57,9 +68,12 @@ def _rows(connection: Driver, query: LiteralString, values: dict[str, object]) -
         cursor.execute(query, values)
         names = [column.name for column in cursor.description or ()]
         for row in cursor:
-            told = {
-                name: msgspec.Raw(value) if isinstance(value, bytes) else value
-                for name, value in zip(names, row, strict=True)
-            }
+            told = {name: _told(name, value) for name, value in zip(names, row, strict=True)}
             yield mark + msgspec.json.encode(told)
             mark = b",\n"
+
+
+def _told(name: str, value: object) -> object:
+    if not isinstance(value, bytes) or name in FILES:
+        return value
+    return value.decode(errors="replace") if name in TEXTS else msgspec.Raw(value)

@@ -18,9 +18,10 @@ from sqlalchemy import Engine, func, insert, select, update
 from service import erasure, signing_in
 from service.boards import PREFIX
 from service.core.agents import Agent, identifier
+from service.export import held_about
 from service.http import clients, consent
 from service.settings import Settings
-from service.store import exporting, tables
+from service.store import tables
 from service.store.clients import CREDENTIALS, PROFILE
 from service.store.engine import driver
 from service.store.tables import client_grant, client_token, sign_in
@@ -332,7 +333,7 @@ def test_what_a_learner_gave_is_exported_and_goes_when_she_is_forgotten(
 ) -> None:
     held = program.fetches(program.allowed(ana)).get_json()["access_token"]
     with engine.begin() as connection:
-        told = json.loads(b"".join(exporting.held(driver(connection), ana, [ana])))
+        told = json.loads(b"".join(held_about(driver(connection), ana)))
         (given,) = told["connections"]
         assert (given["client"], given["scopes"]) == (METADATA["client_name"], [CREDENTIALS, PROFILE])
         erasure.erase(connection, ana)

@@ -1,16 +1,23 @@
 """Merging over HTTP: whom it means, who may, and what each address tells afterwards."""
 
 import json
+from datetime import UTC, datetime
+from uuid import uuid4
 
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from service.http import auth
+from service.store import attachments, quarantine
+from service.store.attachments import Attachment
+from service.store.engine import driver
+from service.store.quarantine import Entry
 from tests.at_work import AtWork
 from tests.http.conftest import Caller
 from tests.http.people import token_of
-from tests.written import agent, said
+from tests.written import agent, numbered, said
 
 TEN = "{rule: ten, give: {points: 10}}"
 
@@ -78,11 +85,21 @@ def test_hints_are_listed_until_somebody_decides(admin: Caller, here: AtWork) ->
 def test_all_that_is_held_is_told_and_then_erased(client: FlaskClient, admin: Caller, here: AtWork) -> None:
     ann = here.learner("ann")
     me = Caller(client, token_of(here.engine, ann))
+    aside = [
+        b'{"actor": {"mbox": "mailto:ann@example.com", "name": "Zo\xeb"}}',
+        msgspec.json.encode({"actor": agent("ann")}),
+    ]
+    with here.engine.begin() as connection:
+        attachments.keep(driver(connection), [Attachment(numbered(1), "0" * 64, "a/b", b"bytes")])
+        entries = [Entry(uuid4(), 1, datetime.now(UTC), raw, "$", "why") for raw in [*aside, b'{"actor": "bob"}']]
+        quarantine.add(driver(connection), entries)
     told = me(f"/api/v1/learners/{ann}/export").json
     assert told is not None
     assert [one["statement"]["actor"]["name"] for one in told["statements"]] == ["Ann"]
     assert [one["amount"] for one in told["ledger"]] == [10]
     assert told["learner"][0]["name"] == "Ann"
+    assert [(one["content"], one["content_type"]) for one in told["attachments"]] == [("Ynl0ZXM=", "a/b")]
+    assert sorted(one["raw"] for one in told["set_aside"]) == sorted(raw.decode(errors="replace") for raw in aside)
     assert me(f"/api/v1/learners/{ann}", "DELETE").status_code == 403
     assert admin(f"/api/v1/learners/{ann}", "DELETE").status_code == 204
     assert me(f"/api/v1/learners/{ann}").status_code == 401
