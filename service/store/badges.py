@@ -268,7 +268,7 @@ def _award(row: Row[Any], now: datetime) -> Award:
         learner_name=row.learner_name,
         achievement=_about(row, said),
         given=row.given,
-        said=_by_hand(row, said),
+        said=_of_this_award(row, said),
         happened=row.happened,
         statements=tuple(row.statements),
         state="expired" if over else row.state,
@@ -282,8 +282,10 @@ def _award(row: Row[Any], now: datetime) -> Award:
     )
 
 
-def _by_hand(row: Row[Any], said: Said) -> Said:
-    """Of an award by hand, why it was decided stands in the place of how the badge is earned."""
+def _of_this_award(row: Row[Any], said: Said) -> Said:
+    """In the place of how the badge is earned: why it was decided by hand, or how it is renewed where that was done."""
+    if row.key.startswith("renewal ") and said.how_to_renew:
+        return msgspec.structs.replace(said, how_to_earn=said.how_to_renew)
     if row.decided_by_hand is None:
         return said
     result = msgspec.json.decode(row.decided_by_hand).get("result") or {}

@@ -36,7 +36,9 @@ def micro(connection: Connection, ana: int, achievement: Achievement, result: ob
     keep(driver(connection), achievement, None)
     value = Rule(name="stack", when=(), give=(Grant(micro_credential="data-ethics"),), kind=Each())
     needing = json.loads(msgspec.json.encode(value)) | {
-        "kind": {"type": "needs", "all_of": [{"type": "badge", "badge": "keen-learner"}]}
+        "how_to_earn": "Hold it.",
+        "how_to_renew": "Show it again.",
+        "kind": {"type": "needs", "all_of": [{"type": "badge", "badge": "keen-learner"}]},
     }
     number = connection.execute(insert(rule).values(name="stack").returning(rule.c.id)).scalar_one()
     version = {"rule": number, "version": 1, "text": "", "resolved": json.dumps(needing).encode()}
@@ -120,8 +122,9 @@ def test_what_renews_it_stands_on_what_it_renews(engine: Engine, ana: int) -> No
         number = connection.execute(select(badge_award.c.rule).where(badge_award.c.id == first.id)).scalar_one()
         more = {"rule": number, "achievement": "data-ethics", "kind": "micro_credential", "statements": (UUID(int=77),)}
         connection.execute(delete(badge_award).where(badge_award.c.achievement == "keen-learner"))
-        badges.settle(connection, [change(ana, key="renewal", happened=first.happened + timedelta(days=1), **more)])
+        badges.settle(connection, [change(ana, key="renewal 1", happened=first.happened + timedelta(days=1), **more)])
         renewal = next(one for one in badges.awards_of(connection, ana, NOW) if one.happened > first.happened)
+        assert [issuing.reason(one) for one in (first, renewal)] == ["Hold it.", "Show it again."]
         assert credentials.find_credential(connection, accept(connection, renewal)) is not None
         connection.execute(update(badge_award).where(badge_award.c.id == first.id).values(undone=NOW))
         badges.settle(connection, [change(ana, key="later", happened=NOW, **more)])
