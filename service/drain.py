@@ -18,7 +18,7 @@ from service.store.identity import FIRST, Name, Person
 from service.store.inbox import Claimed
 from service.world import Known, Part, People, World, candidates, found, parts, world
 
-BATCH = 2000
+BATCH = 4000
 """Statements evaluated in one transaction, at most."""
 
 
