@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from functools import lru_cache
 
 _IRI = re.compile(r"""[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>"{}|\\^`\x7f\ud800-\udfff]+""")
 _MAILBOX = re.compile(r"""mailto:[^@\s<>"\x00-\x20]+@[^@\s<>"\x00-\x20]+""", re.IGNORECASE)
@@ -67,8 +68,12 @@ def is_media_type(text: str) -> bool:
 
 def is_language_tag(text: str) -> bool:
     """A well-formed language tag (RFC 5646, section 2.2.9): no variant twice, no extension twice."""
-    if len(text) > LONGEST_TAG:
-        return False
+    return len(text) <= LONGEST_TAG and _is_language_tag(text)
+
+
+@lru_cache(maxsize=4096)
+def _is_language_tag(text: str) -> bool:
+    """Every statement has some, and all have the same few."""
     found = _LANGUAGE_TAG.fullmatch(text)
     if found is None:
         return _GRANDFATHERED.fullmatch(text) is not None
@@ -81,11 +86,11 @@ def is_language_tag(text: str) -> bool:
 
 def is_timestamp(text: str) -> bool:
     """A date and time of ISO 8601, with an offset or without; not with the offset -00 (xAPI 1.0.3, Data 4.5)."""
-    if _RFC_3339.fullmatch(text) is None and "T" not in text.upper():
-        return _is_date(text)
-    try:
-        datetime.fromisoformat(text.upper().replace(",", "."))
-    except ValueError:
+    if _RFC_3339.fullmatch(text) is not None:
+        return not text.endswith("-00:00") and _is_moment(text.upper())
+    if "T" not in text.upper():
+        return _is_moment(text)
+    if not _is_moment(text.upper().replace(",", ".")):
         return False
     return _OFFSET_MINUS_ZERO.fullmatch(text, max(text.upper().find("T"), 0)) is None
 
@@ -100,7 +105,8 @@ def is_duration(text: str) -> bool:
     return _DURATION.fullmatch(text) is not None
 
 
-def _is_date(text: str) -> bool:
+def _is_moment(text: str) -> bool:
+    """A date, perhaps with a time, as `datetime` reads it."""
     try:
         datetime.fromisoformat(text)
     except ValueError:

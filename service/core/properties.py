@@ -112,9 +112,12 @@ def actor(requirement: str, agent: bool = True, group: bool = True) -> Check:
     return check
 
 
+_AUTHORITY = actor("XAPI-00024")
+
+
 def authority(value: Any, path: str, found: Found) -> None:
     """An Agent, or a Group of two without an identifier (2.4.9)."""
-    actor("XAPI-00024")(value, path, found)
+    _AUTHORITY(value, path, found)
     if type(value) is not dict or value.get("objectType") != "Group":
         return
     if value.keys() & _IDENTIFIERS:
@@ -205,10 +208,13 @@ _CONTEXT_ACTIVITY = table(
 )
 
 
+_SEVERAL_ACTIVITIES = array("XAPI-00094", _CONTEXT_ACTIVITY)
+
+
 def _activities(value: Any, path: str, found: Found) -> None:
     """One activity, or an array of them."""
     if type(value) is list:
-        array("XAPI-00094", _CONTEXT_ACTIVITY)(value, path, found)
+        _SEVERAL_ACTIVITIES(value, path, found)
     else:
         _CONTEXT_ACTIVITY(value, path, found)
 

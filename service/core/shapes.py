@@ -1,7 +1,8 @@
 """What tables of properties are made of: each part checks a decoded JSON value and says what it breaks.
 
-A part is a function of (value, path, found), made once and called for every statement; paths are written only as far
-as the value goes, and a finding is the exception. `service.core.specification` holds the tables.
+A part is a function of (value, path, found), made once and called for every statement. A finding is the exception, so a
+statement is walked through with an empty path first, below which no path is written: that tells whether there is any.
+`service.core.specification` holds the tables.
 """
 
 from __future__ import annotations
@@ -31,11 +32,15 @@ class Enough(Exception):
 
 
 class Found(list[Finding]):
-    """What has been found in one statement so far; raises Enough when that is a lot."""
+    """What has been found in one statement so far; raises Enough when that is as much as is wanted."""
+
+    def __init__(self, most: int = MOST_FINDINGS) -> None:
+        super().__init__()
+        self._most = most
 
     def add(self, path: str, requirement: str | None, message: str) -> None:
         self.append(Finding(path, requirement, message))
-        if len(self) >= MOST_FINDINGS:
+        if len(self) >= self._most:
             raise Enough
 
 
@@ -131,7 +136,7 @@ def array(requirement: str | None, item: Check, least: int = 0) -> Check:
             if one is None:
                 found.add(f"{path}[{position}]", "XAPI-00001", "is null; leave it out")
             else:
-                item(one, f"{path}[{position}]", found)
+                item(one, path and f"{path}[{position}]", found)
 
     return check
 
@@ -162,7 +167,7 @@ def table(
             elif item is None:
                 found.add(f"{path}.{name}", "XAPI-00001", "is null; leave it out")
             else:
-                inner(item, f"{path}.{name}", found)
+                inner(item, path and f"{path}.{name}", found)
         for name, broken in must.items():
             if name not in value:
                 found.add(f"{path}.{name}", broken, "is missing")
