@@ -21,6 +21,7 @@ _ABOUT = {
     "badges": "Award badges by hand, from a CSV file.",
     "replay": "Evaluate stored statements again.",
     "quarantine": "Statements that could not be used: why, and what becomes of them.",
+    "jobs": "What could not be done, why, and how to have it tried again.",
     "sources": "Who may push statements.",
     "tokens": "Who may read and administer.",
     "keys": "The keys that sign badges.",
