@@ -64,13 +64,16 @@ def compare_everybody(
     """Compares what everybody has by these versions, from where it was left; answers the rules that were stopped."""
     after, read = min(one.folded_to or 0 for one in versions), min(one.read for one in versions)
     saved, pause, processes = time.monotonic(), rules.pause(versions), _processes(engine)
-    going, stopped = {one.number for one in versions}, set[int]()
+    going, stopped, failed = {one.number for one in versions}, set[int](), None
     while True:
         task = Task(tuple(sorted(going - stopped)), rules.since(versions))
         with closing(_answers(engine, here, task, after, processes)) as answers:
             for learners, answer in answers:
                 if answer is None:
-                    stopped |= _stop(engine, here, task, learners)
+                    found = _stop(engine, here, task, learners)
+                    if not found and learners == failed:
+                        raise RuntimeError(f"comparing {learners} raised twice, and no rule is at fault: see the log")
+                    stopped, failed = stopped | found, learners
                     break
                 after, read = learners.last, read + answer.statements
                 show(answer.changed)

@@ -20,7 +20,7 @@ from service.store.matches import Made
 from service.world import Counting
 from tests.at_work import AtWork
 from tests.test_merging import one_person
-from tests.test_replay import at_transaction, stopped
+from tests.test_replay import at_transaction, of_count, stopped
 from tests.written import SHARED, Json, agent, days, moment, said, void
 
 OF_ONE = (
@@ -122,7 +122,11 @@ def other_amounts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("service.core.limits.paid", lambda setting, used, match, earned: (used, Paid((("points", 1),)), ""))
 
 
-@pytest.mark.parametrize("fault", [no_matches, other_matches, other_amounts])
+def no_needs(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("service.core.derived.award", lambda *_: [])
+
+
+@pytest.mark.parametrize("fault", [no_matches, other_matches, other_amounts, no_needs])
 def test_what_faulty_code_has_counted_is_as_if_the_right_one_had(
     here: AtWork, monkeypatch: pytest.MonkeyPatch, fault: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
@@ -142,15 +146,16 @@ def test_rows_that_somebody_has_broken_are_mended(
     here: AtWork, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
     begin(here)
-    right = everything(here)
+    right, nobody = everything(here), here.learner("admin")
     here.execute("DELETE FROM match WHERE extract(day FROM happened) = 3")
     here.execute("DELETE FROM fold WHERE learner %% 2 = 0")
     here.execute("UPDATE fold SET happened = happened + interval '1 day'")
     here.execute(
         "INSERT INTO match (rule, learner, happened, statement, making) "
-        "SELECT DISTINCT rule, 4, timestamptz '2026-05-05', gen_random_uuid(), making FROM match "
+        "SELECT DISTINCT rule, %b::bigint, timestamptz '2026-05-05', gen_random_uuid(), making FROM match",
+        nobody,
     )
-    here.execute("INSERT INTO fold SELECT rule, 4, now(), statement, state FROM fold WHERE learner = 1")
+    here.execute("INSERT INTO fold SELECT rule, %b, now(), statement, state FROM fold WHERE learner = 1", nobody)
     assert here.differences()
     monkeypatch.setattr(crew, "_processes", lambda _: processes)
     again(here)
@@ -160,13 +165,15 @@ def test_rows_that_somebody_has_broken_are_mended(
 
 def test_since_a_moment_only_what_happened_then_is_read(here: AtWork) -> None:
     begin(here)
-    right = everything(here)
+    right, counted = everything(here), of_count(here, True)
+    assert counted
     here.execute("DELETE FROM match WHERE rule = 1 AND learner = 1")
     replay(here.engine, moment("2026-01-03"), "tests")
     here.count_again()
     assert sorted(at for (at,) in here.execute("SELECT happened FROM match WHERE rule = 1 AND learner = 1")) == [
         moment(f"2026-01-{day:02}") for day in (3, 5, 13)
     ]
+    assert of_count(here, True) == counted
     again(here)
     assert everything(here) == right
 
