@@ -26,6 +26,7 @@ from service.core import (
     needs,
     predicates,
     purses,
+    renewals,
     sequences,
     statement,
     strata,
@@ -534,7 +535,7 @@ def needs_give_where_any_is_fulfilled(patch: Patch) -> None:
 
 def needs_give_at_the_last_moment(patch: Patch) -> None:
     moments = needs._Seen.moments
-    patch.setattr(needs._Seen, "moments", lambda self: moments(self)[::-1])
+    patch.setattr(needs._Seen, "moments", lambda self: moments(self)[-1:])
 
 
 def what_was_fulfilled_before_from_is_never_given(patch: Patch) -> None:
@@ -578,6 +579,41 @@ def longer_caps_come_first(patch: Patch) -> None:
     patch.setattr(strata, "PERIODS", strata.PERIODS[::-1])
 
 
+# --- faults in renewals ----------------------------------------------------------------------------------------------
+
+
+def a_renewal_gives_points_again(patch: Patch) -> None:
+    patch.setattr(renewals, "replace", lambda grant, **_: grant)
+
+
+def evidence_renews_whenever_it_comes(patch: Patch) -> None:
+    patch.setattr(renewals, "refused", lambda last, match: None if last else "nothing to renew")
+
+
+def what_could_earn_and_renew_earns(patch: Patch) -> None:
+    renewed = renewals.renewed
+
+    def rather_earned(setting: Setting, last: Any, match: Match) -> tuple[Earned, ...]:
+        return () if renewals.EARNS in match.steps else renewed(setting, last, match)
+
+    patch.setattr(renewals, "renewed", rather_earned)
+
+
+def a_count_goes_on_while_the_badge_is_valid(patch: Patch) -> None:
+    patch.setattr(kinds, "begun", lambda setting, counted, moment, given=0: kinds.RenewedState(
+        counted, renewals.period(setting.rule, moment)
+    ))  # fmt: skip
+    patch.setattr(renewals.Period, "ended", lambda self, moment: True)
+
+
+def what_was_let_expire_is_gone_for_ever(patch: Patch) -> None:
+    patch.setattr(renewals.Period, "ended", lambda self, moment: False)
+
+
+def an_old_statement_earns_anew(patch: Patch) -> None:
+    patch.setattr(needs._Seen, "floor", property(lambda self: needs.DAWN, lambda self, moment: None), raising=False)
+
+
 SELF_TAUGHT: Json = {"to": "instructor", "unless": [{"same": ["instructor", "actor"]}]}
 SCORED: Json = {"when": {"verb": "completed", "score": {"at_least": 0.5}}}
 CAPPED: Json = {"limit": [{"points": 20, "per": "month"}, {"awards": 1, "per": "day"}], "give": {"points": 10}}
@@ -608,6 +644,14 @@ EXPIRING: Json = {
 SHARING: Json = {"statement": "to share", "when": {"verb": "shared"}}
 CROWN: Json = {"rule": "crown", "give": {"badge": "crowned"}}
 CAP: Json = {"caps": "cap-0", "points": 15, "per": "day", "over": "all"}
+
+OFTEN: Json = {"expires": "1 day", "renew": {"when": {"verb": "completed"}, "within": "12 hours", "late": "1 day"}}
+RENEWED: Json = {"give": {"points": 10, "badge": "keen"}} | OFTEN
+COUNTED: Json = {"count": {"reach": 2}} | RENEWED
+LASTING: Json = {"rule": "rule-0", "when": {"verb": "completed"}, "give": {"badge": "keen"}}
+SELDOM: Json = {"expires": "1 day", "renew": {"when": {"verb": "asked"}, "within": "12 hours"}}
+TO_COMPLETE: Json = {"statement": "to complete a course", "when": {"verb": "completed", "type": "course"}}
+CROWNED: Json = CROWN | SELDOM | {"needs": {"all_of": [{"badge": "keen"}, TO_COMPLETE]}}
 
 LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     a_hashed_address_is_somebody_else: scenes(),
@@ -669,6 +713,12 @@ LOOKS: dict[Callable[[Patch], None], st.SearchStrategy[Scene]] = {
     a_cap_starts_anew_every_day: reading_scenes(),
     a_cap_covers_every_rule: reading_scenes(),
     longer_caps_come_first: reading_scenes(),
+    a_renewal_gives_points_again: close_scenes("renewed", "day", RENEWED),
+    evidence_renews_whenever_it_comes: close_scenes("renewed", "day", RENEWED),
+    what_could_earn_and_renew_earns: close_scenes("renewed", "day", RENEWED),
+    a_count_goes_on_while_the_badge_is_valid: close_scenes("renewed", "day", COUNTED),
+    what_was_let_expire_is_gone_for_ever: fixed_scenes("day", LASTING, CROWNED),
+    an_old_statement_earns_anew: fixed_scenes("day", EXPIRING, CROWNED),
 }
 """Each fault, and the scenes that are searched for it."""
 
