@@ -141,8 +141,8 @@ def _publish(
     gives = rule.status in ("live", "trial")
     if since is not None and gives and publishing.undivided(connection, rule):
         message = (
-            "Who is first, and what is given for the awards of others, is decided by one rule for all of history: "
-            "publish it with since=beginning, or under another name."
+            "Who is first, who did it the other way round, and what is given for the awards of others is decided by "
+            "one rule for all of history: publish it with since=beginning, or under another name."
         )
         raise Mistaken([Problem(rulebook.CANDIDATE, 1, 1, message)])
     remark = None if to is None else f"as version {to}"

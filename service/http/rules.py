@@ -11,6 +11,7 @@ from marshmallow import Schema, fields, validate
 from service import editing
 from service.core import rulebook
 from service.core.reference import schema
+from service.core.versions import Life
 from service.editing import Mistaken, Unseen, Written
 from service.http.auth import bearer, requires
 from service.http.editing import BODY, ETAG, LOST, MATCH, TEXT, WITH_FILES, From, body, moment, refuse, seen_by, sent
@@ -61,6 +62,9 @@ class RuleVersion(Schema):
     published = fields.AwareDateTime(required=True)
     by = fields.String(required=True, metadata={"description": "name of the token, or of the command"})
     origin = fields.String(required=True, metadata={"description": "directory or api"})
+    superseded = fields.Boolean(
+        required=True, metadata={"description": "it gives for nothing: a later version counts from before it began"}
+    )
     counting = fields.Boolean(required=True)
     read = fields.Integer(required=True, metadata={"description": "statements read again so far, while counting"})
     problem = fields.String(
@@ -223,15 +227,18 @@ def put(said: Mapping[str, str], rule: str) -> Response:
 def delete(said: Mapping[str, str], rule: str) -> Response:
     """Retire a rule: it keeps what it gave for what happened before; since=beginning takes all of it back
 
+    What a rule has kept that was taken away before goes by its name, since=beginning and If-None-Match: *.
     A rule that a cap or a board names is taken out there first. One of the rules directory stays away when that is
     applied, unless that is to `--overwrite` what was edited.
     """
     seen = seen_by()
     with services().engine.begin() as connection:
         beneath = driver(connection)
-        _there(beneath, rule)
+        found = editing.written(beneath, _name(rule))
+        if found is None or (not found.text and said["since"] == "now"):
+            _none(rule)
         try:
-            editing.retire(beneath, _name(rule), seen or "", moment(beneath, said["since"]), bearer().name)
+            editing.retire(beneath, _name(rule), seen, moment(beneath, said["since"]), bearer().name)
         except (Unseen, Mistaken) as error:
             refuse("rule", rule, error)
     return Response(status=204)
@@ -306,4 +313,5 @@ def _info(version: Version, etag: str) -> dict[str, Any]:
 
 
 def _published(one: Published) -> dict[str, Any]:
-    return {**one._asdict(), "published": one.applied, "counting": one.phase != "done"}
+    superseded = Life(one.since, one.until).empty
+    return {**one._asdict(), "published": one.applied, "counting": one.phase != "done", "superseded": superseded}

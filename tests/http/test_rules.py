@@ -126,6 +126,25 @@ def test_a_rule_that_others_name_is_taken_out_there_first(here: AtWork, admin: C
     assert admin(PATH).status_code == 200
 
 
+def test_what_a_retired_rule_has_kept_is_taken_back_after_all(here: AtWork, admin: Caller) -> None:
+    put(admin, since="beginning")
+    here.take(*days(1, 2))
+    admin(PATH, "DELETE", headers={"If-Match": etag(admin)})
+    here.count_again()
+    assert here.points("ann") == 20
+    gone = {"If-None-Match": "*"}
+    assert admin(PATH, "DELETE", headers=gone).status_code == 404
+    assert admin(f"{PATH}?since=2026-01-02", "DELETE", headers=gone).status_code == 204
+    here.count_again()
+    assert (here.points("ann"), here.differences()) == (10, [])
+    assert admin(f"{PATH}?since=beginning", "DELETE", headers=gone).status_code == 204
+    here.count_again()
+    assert (here.points("ann"), here.differences()) == (0, [])
+    told = admin(f"{PATH}/versions").json
+    assert told is not None
+    assert [one["superseded"] for one in told["versions"]] == [False, True, True, True]
+
+
 def test_going_back_is_a_new_version(here: AtWork, admin: Caller) -> None:
     put(admin)
     put(admin, RULE.replace("10", "12"), etag(admin))
