@@ -52,12 +52,18 @@ def _remind_one(settings: Settings, engine: Engine, smtp: SMTP) -> bool:
             return False
         credentials.reminded(connection, found.credential, now)
         about = {"badge": words(award.achievement.title, language), "day": day(found.expires, language)}
-        said = award.said.how_to_renew or award.said.how_to_earn or award.achievement.criteria
-        again = words(said, language)
+        how = words(award.said.how_to_renew or award.said.how_to_earn or award.achievement.criteria, language)
+        opens = award.said.renewable_from(found.expires)
+        if opens is None:
+            renewing = say("To renew it, earn it again:", language) + f" {how}"
+        elif opens <= now:
+            renewing = say("To renew it:", language) + f" {how}"
+        else:
+            renewing = say("To renew it, from {day} on:", language, day=day(opens, language)) + f" {how}"
         paragraphs = [
             say("Hello {name},", language, name=award.learner_name) if award.learner_name else say("Hello,", language),
             say("your badge “{badge}” is valid until {day}.", language, **about),
-            say("To renew it, earn it again:", language) + f" {again}",
+            renewing,
             settings.public_url + f"/credentials/{found.credential}",
         ]
         subject = say("Your badge “{badge}” is valid until {day}", language, **about)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import smtplib
 import socket
@@ -17,7 +18,7 @@ from uuid import UUID
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from service import reissuing, reminding, telling
 from service.badges import mail
@@ -25,7 +26,7 @@ from service.badges.mail import Server, Unsent
 from service.settings import Settings
 from service.store import badges, offers, readdressed
 from service.store.engine import driver
-from service.store.tables import badge_award, credential, identifier, learner
+from service.store.tables import badge_award, credential, identifier, learner, rule_version
 from service.telling import Throttled
 from tests.badges import stored
 from tests.badges.stored import NOW, change
@@ -202,6 +203,23 @@ def test_a_learner_is_reminded_once_and_told_how_to_renew(mailing: Mailing, engi
     assert body is not None
     assert "Complete five different courses." in body.get_content()
     assert f"/credentials/{expiring}" in body.get_content()
+
+
+@pytest.mark.parametrize(("days", "told"), [(7, "To renew it: Take"), (2, "To renew it, from ")])
+@pytest.mark.parametrize("beside_needs", [False, True])
+def test_a_learner_is_told_from_when_on_evidence_renews(
+    mailing: Mailing, engine: Engine, expiring: UUID, days: int, told: str, beside_needs: bool
+) -> None:
+    renewal = {"within": {"amount": days, "unit": "days"}}
+    kind = {"type": "needs", "renewal": renewal} if beside_needs else {"type": "renewed", **renewal}
+    with engine.begin() as connection:
+        said = json.loads(connection.execute(select(rule_version.c.resolved)).scalar_one())
+        said |= {"how_to_renew": "Take the refresher.", "kind": kind}
+        connection.execute(update(rule_version).values(resolved=json.dumps(said).encode()))
+    assert reminding.remind(mailing.settings, engine) == 1
+    body = mailing.postbox.delivered[0].get_body(("plain",))
+    assert body is not None
+    assert told in body.get_content().replace("\n", " ")
 
 
 @pytest.mark.parametrize(

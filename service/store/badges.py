@@ -10,18 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, Row, and_, case, func, insert, or_, select, text, update
 
+from service.core import windows
 from service.core.achievement import Achievement
 from service.core.rule import Duration, Text
-from service.core.windows import expiry
 from service.store import writeback
 from service.store.credentials import mark_dirty
 from service.store.engine import Driver
@@ -156,6 +157,15 @@ class Said(msgspec.Struct, frozen=True):
     how_to_renew: Text = ""
     expires: Duration | None = None
     time_zone: str | None = None
+    kind: Mapping[str, Any] = {}
+
+    def renewable_from(self, until: datetime) -> datetime | None:
+        """From when on evidence renews what is valid until then; None: it is not renewed, but earned again."""
+        renewal = self.kind if self.kind.get("type") == "renewed" else self.kind.get("renewal")
+        if renewal is None:
+            return None
+        within = msgspec.convert(renewal["within"], Duration)
+        return windows.before(until, within, ZoneInfo(self.time_zone or "UTC"))
 
 
 @dataclass(frozen=True)
@@ -260,7 +270,7 @@ _AWARDS = (
 
 def _award(row: Row[Any], now: datetime) -> Award:
     said = msgspec.json.decode(row.said, type=Said) if row.said else Said(name=row.rule_name or "")
-    expires = row.until if row.credential else expiry(row.happened, said.expires, said.time_zone)
+    expires = row.until if row.credential else windows.expiry(row.happened, said.expires, said.time_zone)
     over = expires is not None and expires <= now and row.state in ("offered", "claimed")
     return Award(
         id=row.id,
