@@ -11,8 +11,10 @@ from service.core import forms, scalars
 from service.core.expectations import expectations
 from service.core.forms import Form, Key, Reading, Table, expected, fields, list_of
 from service.core.misses import Expectation
+from service.core.persons import PEOPLE, Person
 from service.core.places import Broken, Items, Node, Pairs, Place, Scalar, shown
-from service.core.shorthand import PEOPLE, Person, Script, as_written, read_statements, statement_keys
+from service.core.short_form import as_written
+from service.core.shorthand import Script, read_statements, statement_keys
 from service.core.statement import Fact
 
 

@@ -19,8 +19,9 @@ from service.core import (
     kind_document,
     measured_form,
     needs_form,
+    persons,
     rule_document,
-    shorthand,
+    short_form,
     template_form,
 )
 from service.core.forms import Schema, Table
@@ -59,9 +60,9 @@ TABLES: Mapping[str, Table] = {
     "vocabulary": documents.VOCABULARY,
     "profile": template_form.PROFILE,
     "tests": cases.TESTS,
-    "person": shorthand.PERSON,
+    "person": persons.PERSON,
     "case": cases.CASE,
-    "statement": shorthand.SHORT,
+    "statement": short_form.SHORT,
     "expected": expectations.PERSON,
 }
 """The tables that docs/rules.md shows, by the name that stands in its markers."""

@@ -19,6 +19,7 @@ from service.core.cases import Case, Tests
 from service.core.evaluate import Outcome, evaluate
 from service.core.language import Documents
 from service.core.misses import Miss, Result
+from service.core.persons import Person
 from service.core.places import Place
 from service.core.rule import (
     Among,
@@ -36,7 +37,6 @@ from service.core.rule import (
     Streak,
     Swapped,
 )
-from service.core.shorthand import Person
 from service.core.statement import Fact
 from service.core.templates import Template
 

@@ -14,15 +14,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
 
-from service.core import forms, scalars
-from service.core.agents import Account, Agent, identifier
-from service.core.conditions import CAPTURES
-from service.core.forms import Form, Key, Reading, Table, expected, fields, list_of, mapping
-from service.core.measured_form import RAW, SCALED
+from service.core import scalars
+from service.core.forms import Key, Reading, Table, fields
+from service.core.persons import Person
 from service.core.places import Broken, Items, Node, Pairs, Scalar, shown
-from service.core.scalars import TIME_ZONE, TRUTH
+from service.core.short_form import REPEAT_FORM, RESERVED, SHORT, UNKNOWN
 from service.core.statement import VOIDED, Fact, Unusable, read
 from service.core.vocabulary import is_iri
 
@@ -32,146 +29,6 @@ MOST_STATEMENTS_IN_ALL = 200_000
 """Statements of all tests that are read together."""
 NOBODY = {"objectType": "Agent", "mbox": "mailto:records@example.com"}
 """Who voids statements in tests."""
-
-
-class Person(Struct, frozen=True):
-    """Somebody in a test. agent: the xAPI Agent that stands in statements; key: its identifier key."""
-
-    name: str
-    agent: dict[str, Any]
-    key: str
-    time_zone: str = "UTC"
-
-
-def as_written(words: str, example: str) -> Form[Node]:
-    """A value that is read later, when more is known."""
-    return Form(words, example, {}, lambda _reading, node, _name: node)
-
-
-# --- people -------------------------------------------------------------------------------------------------------
-
-_PERSON = re.compile(r"\w[\w.-]*")
-PERSON: Table = {
-    "time_zone": Key(TIME_ZONE, "where the days of this person are; default UTC"),
-    "mbox": Key(scalars.text("a mailto: address", "mailto:ann@example.com"), "default mailto:<name>@example.com"),
-    "account": Key(
-        mapping(
-            '"account"',
-            "{home_page: https://lms.example.com, name: a1234}",
-            {
-                "home_page": Key(scalars.text("an address", "https://lms.example.com"), "which system", required=True),
-                "name": Key(scalars.text("a name", "a1234"), "the name there", required=True),
-            },
-            lambda found: {"homePage": found["home_page"], "name": found["name"]},
-        ),
-        "instead of an address",
-    ),
-}
-_ATTRIBUTES = mapping("a person", "{time_zone: Europe/Berlin}", PERSON, lambda found: found)
-
-
-def _people(reading: Reading, node: Node, name: str) -> dict[str, Person] | None:
-    if isinstance(node, Items):
-        node = Pairs(
-            tuple((item, Pairs((), item.place)) for item in node.items if isinstance(item, Scalar)), node.place
-        )
-    if not isinstance(node, Pairs):
-        expected(reading, node, name, PEOPLE)
-        return None
-    return {key.text: person for key, value in node.pairs if (person := _person(reading, key, value))}
-
-
-def _person(reading: Reading, key: Scalar, node: Node) -> Person | None:
-    if not _PERSON.fullmatch(key.text):
-        reading.error(key, f'"{shown(key.text)}" cannot be the name of a person here: write one word, like ann.')
-        return None
-    taken = key.text in RESERVED or key.text in reading.vocabulary.words["types"]
-    if taken:
-        reading.error(key, f'"{key.text}" has a meaning of its own in statements: give this person another name.')
-    empty = isinstance(node, Scalar) and node.empty
-    found = {} if empty else _ATTRIBUTES.read(reading, node, key.text)
-    if found is None or taken:
-        return None
-    account = found.get("account")
-    who = {"account": account} if account else {"mbox": found.get("mbox", f"mailto:{key.text}@example.com")}
-    known = Agent(mbox=who["mbox"]) if not account else Agent(account=Account(account["homePage"], account["name"]))
-    return Person(
-        key.text,
-        {"objectType": "Agent", "name": key.text, **who},
-        identifier(known) or "",
-        found.get("time_zone", "UTC"),
-    )
-
-
-PEOPLE: Form[dict[str, Person]] = Form(
-    "the people of the test by name",
-    "{ann: {time_zone: America/New_York}, bob: {}}",
-    {
-        "anyOf": [
-            {"type": "array", "items": {"type": "string"}},
-            {"type": "object", "additionalProperties": {"anyOf": [forms.object_schema(PERSON), {"type": "null"}]}},
-        ]
-    },
-    _people,
-)
-
-# --- statements ---------------------------------------------------------------------------------------------------
-
-
-def _moment(node: Scalar) -> tuple[str, datetime] | None:
-    try:
-        found = datetime.fromisoformat(node.text)
-        return (node.text, found.astimezone(UTC)) if found.tzinfo else None
-    except (ValueError, OverflowError):
-        return None
-
-
-MOMENT = scalars.scalar(
-    "a time with its offset", "2026-03-01T09:00:00+01:00", {"type": "string"}, _moment, "For UTC write Z as the offset."
-)
-_NAMES = list_of(scalars.text("the name of a person", "ann"), or_one=True)
-_LABEL = scalars.text("the id of a statement", "s1")
-SHORT: Table = {
-    "id": Key(_LABEL, "what the test calls the statement; a UUID is taken as it is"),
-    "at": Key(MOMENT, "when it happened: timestamp"),
-    "received": Key(MOMENT, "when it arrived; default: when it happened"),
-    "actor": Key(_NAMES, "who did it, where it is a group: several people"),
-    "verb": Key(scalars.iris("verbs", "shared"), "what was done, beside `actor`"),
-    "type": Key(scalars.iris("types", "article"), "the type of the object, beside `object`"),
-    "object": Key(scalars.text("a short name, a word or an IRI", "a1"), "what it was done to, where it has no type"),
-    "tags": Key(list_of(scalars.iris("tags", "safety"), or_one=True), "category"),
-    "part_of": Key(list_of(scalars.text("a short name, a word or an IRI", "path-1"), or_one=True), "parent"),
-    "score": Key(SCALED, "result.score.scaled"),
-    "raw_score": Key(RAW, "result.score.raw"),
-    "duration": Key(scalars.LENGTH, "result.duration"),
-    "response": Key(scalars.text("text", "What I learned"), "result.response"),
-    "success": Key(TRUTH, "result.success"),
-    "completion": Key(TRUTH, "result.completion"),
-    "instructor": Key(_NAMES, "who taught"),
-    "team": Key(_NAMES, "who took part together"),
-    "platform": Key(scalars.text("a name", "Moodle"), "context.platform"),
-    "language": Key(scalars.text("a language tag", "en"), "context.language"),
-    "registration": Key(scalars.text("a short name or a UUID", "r1"), "context.registration"),
-    "source": Key(scalars.text("the name of a source", "lms"), "which source pushed it; default `default`"),
-    "capture": Key(scalars.one_of(*CAPTURES), "how the source knows; default `xapi`"),
-    "void": Key(_LABEL, "the id of the statement that this one voids; only `id`, `at` and `received` stand beside it"),
-    "statement": Key(
-        as_written("a mapping", "{actor: …, verb: …, object: …}"), "a full xAPI statement, instead of the other keys"
-    ),
-    "repeat": Key(
-        as_written("two numbers", "{from: 1, to: 6}"),
-        "the `statement` beside it, once for each number; `{n}` in it stands for the number, `{n:02}` for two digits",
-    ),
-}
-"""Beside these, a person's name has the verb as its value, and a word for a type has the object."""
-UNKNOWN = 'People are defined under "people", and types of activity in a vocabulary document.'
-EXPECTED_KEYS = ("refused", "progress", "ledger")
-RESERVED = {*SHORT, *EXPECTED_KEYS}
-REPEAT: Table = {
-    "from": Key(scalars.whole(0, 1_000_000, 1), "the first number", required=True),
-    "to": Key(scalars.whole(0, 1_000_000, 6), "the last number", required=True),
-}
-_REPEAT = mapping('"repeat"', "{from: 1, to: 6}", REPEAT, lambda found: range(found["from"], found["to"] + 1))
 _NUMBERED = re.compile(r"\{n(?::0([1-9]))?\}")
 
 
@@ -248,7 +105,7 @@ def _repeated(script: Script, node: Node) -> Iterator[Node]:
             script.reading.error(key, f'"{shown(key.text)}" stands beside "repeat": move it into "statement".')
     if statement is None:
         script.reading.error(node, '"statement" is missing: write what to repeat, like statement: {id: "s{n}", …}.')
-    numbers = _REPEAT.read(script.reading, repeat, "repeat") or ()
+    numbers = REPEAT_FORM.read(script.reading, repeat, "repeat") or ()
     before = script.reading.errors
     for number in numbers if statement else ():
         if script.reading.errors > before:

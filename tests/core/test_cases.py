@@ -8,8 +8,8 @@ import pytest
 from service.core.agents import identifier, members
 from service.core.cases import Case
 from service.core.language import load
+from service.core.persons import Person
 from service.core.predicates import tags, wholes
-from service.core.shorthand import Person
 from service.core.statement import VOIDED, Fact
 
 BEFORE = """\
