@@ -73,8 +73,13 @@ def _wanted(
 
 def _candidates(connection: Driver, ruleset: Ruleset, path: Path) -> list[Rule]:
     """The rules that would be others with a file beside all in force; raises Refusal with every mistake in it."""
-    text = path.read_text(encoding="utf-8")
-    documents, problems = rulebook.amended(rules.stored(connection), text)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise Refusal(f"{path} is no UTF-8: {error}") from None
+    files = [(name, path.parent / name) for name in rulebook.mentioned(text)]
+    beside_it = rulebook.beside_it((name, file.read_bytes()) for name, file in files if file.is_file())
+    documents, problems = rulebook.amended(rules.stored(connection), text, beside_it=[*beside_it.items()])
     errors = [str(one).replace(rulebook.CANDIDATE, str(path), 1) for one in problems if one.severity == "error"]
     if errors:
         raise Refusal("\n".join(errors))

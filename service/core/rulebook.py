@@ -11,9 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from service.core import strict
+from service.core.achievement_document import MEDIA_TYPES
 from service.core.language import KINDS, Documents, known_as, load
-from service.core.places import Pairs, Problem, Scalar, beside
+from service.core.places import Items, Node, Pairs, Problem, Scalar, beside
 from service.core.rule_document import BY_HAND
+from service.core.template_form import ENDINGS
 
 CANDIDATE = "document.yaml"
 """What the places of problems call the text that somebody hands in."""
@@ -45,6 +47,21 @@ def named(text: str) -> list[tuple[str, str]]:
     roots = [document.root for document in found if isinstance(document.root, Pairs)]
     firsts = [next(((key.text, value) for key, value in root.pairs if key.text in KINDS), None) for root in roots]
     return [(known_as(first[0]), first[1].text) for first in firsts if first and isinstance(first[1], Scalar)]
+
+
+def mentioned(text: str) -> list[str]:
+    """The paths of pictures and profiles that documents in a text may name."""
+    found, _, _ = strict.read(CANDIDATE, text.encode())
+    texts = (one for document in found for one in _texts(document.root))
+    return [one for one in dict.fromkeys(texts) if one.lower().endswith((*MEDIA_TYPES, *ENDINGS))]
+
+
+def _texts(node: Node) -> Iterable[str]:
+    if isinstance(node, Scalar):
+        yield node.text
+    below = node.items if isinstance(node, Items) else [value for _, value in getattr(node, "pairs", ())]
+    for one in below:
+        yield from _texts(one)
 
 
 def amended(

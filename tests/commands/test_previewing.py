@@ -81,6 +81,14 @@ def test_a_vocabulary_is_shown_by_the_rules_that_would_mean_something_else(
     }
 
 
+def test_files_that_are_named_are_found_beside_the_file(here: AtWork, environ: dict[str, str], file: Path) -> None:
+    badge = "achievement: new\nname: N\ndescription: D\ncriteria: C\nimage: ../new.png\n"
+    file.write_text(NEW.replace("points: 25", "badge: new") + "---\n" + badge)
+    assert "There is no image" in str(previewed(environ, file).exception)
+    (file.parent.parent / "new.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert json.loads(previewed(environ, file, "--json").output)["badges_given"] == 3
+
+
 def test_what_counts_from_a_day_on_counts_so_in_a_file_and_in_a_folder(
     here: AtWork, environ: dict[str, str], file: Path
 ) -> None:
@@ -94,6 +102,8 @@ def test_what_counts_from_a_day_on_counts_so_in_a_file_and_in_a_folder(
 
 def test_what_cannot_be_previewed(here: AtWork, environ: dict[str, str], file: Path) -> None:
     assert str(previewed(environ, "--retire", "nobody").exception) == 'No rule "nobody" is in force.'
+    file.write_bytes(NEW.encode("utf-16"))
+    assert str(previewed(environ, file).exception).startswith(f"{file} is no UTF-8")
     file.write_text(NEW + "colour: red\n")
     assert str(previewed(environ, file).exception).startswith(f"{file}:7:1:")
     assert previewed(environ, file.parent).exit_code == 1
