@@ -70,6 +70,8 @@ class Sender:
                 else:
                     idle.pop().send(self._request(body))
                     sent += 1
+            if not more and len(idle) == number:
+                break  # nobody has anything to say any more
             wait = max(began + sent * self.gap - time.perf_counter(), 0) if more and idle else None
             for key, _ in selector.select(wait):
                 if key.data.answered():
