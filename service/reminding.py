@@ -14,7 +14,7 @@ from service.badges.mail import Unsent
 from service.languages import day, say
 from service.settings import Settings
 from service.store import badges, credentials
-from service.telling import server
+from service.telling import renewing, server
 
 BEFORE = timedelta(days=30)
 MOST = 50
@@ -52,20 +52,12 @@ def _remind_one(settings: Settings, engine: Engine, smtp: SMTP) -> bool:
             return False
         credentials.reminded(connection, found.credential, now)
         about = {"badge": words(award.achievement.title, language), "day": day(found.expires, language)}
-        how = words(award.said.how_to_renew or award.said.how_to_earn or award.achievement.criteria, language)
-        opens = award.said.renewable_from(found.expires)
-        if opens is None:
-            renewing = say("To renew it, earn it again:", language) + f" {how}"
-        elif opens <= now:
-            renewing = say("To renew it:", language) + f" {how}"
-        else:
-            renewing = say("To renew it, from {day} on:", language, day=day(opens, language)) + f" {how}"
         paragraphs = [
             say("Hello {name},", language, name=award.learner_name) if award.learner_name else say("Hello,", language),
             say("your badge “{badge}” is valid until {day}.", language, **about),
-            renewing,
+            renewing(award, found.expires, now, language),
             settings.public_url + f"/credentials/{found.credential}",
         ]
         subject = say("Your badge “{badge}” is valid until {day}", language, **about)
-        mail.send(smtp, mail.note(found.address, subject, paragraphs, server(settings)))
+        mail.send(smtp, mail.note(found.address, subject, list(filter(None, paragraphs)), server(settings)))
         return True

@@ -12,7 +12,7 @@ from service.badges import issuing, mail
 from service.badges.about import words
 from service.badges.issuers import issuers
 from service.badges.mail import Offer, Server, Unsent
-from service.languages import day
+from service.languages import day, say
 from service.settings import Settings
 from service.store import badges, offers
 from service.store.badges import Award
@@ -104,3 +104,18 @@ def _send(connection: Connection, settings: Settings, award: Award, address: str
         until=day(expires, settings.language),
     )
     mail.send(smtp, mail.offer(address, told, server(settings), settings.language))
+
+
+def renewing(award: Award, until: datetime, now: datetime, language: str) -> str:
+    """How a badge that is valid until then can be renewed, and from when on; empty where its rule gives it once."""
+    how = words(award.said.how_to_renew or award.said.how_to_earn or award.achievement.criteria, language)
+    opens = award.said.renewable_from(until)
+    if opens is None and not award.said.repeats:
+        return ""
+    if opens is None:
+        told = say("To renew it, earn it again:", language)
+    elif opens <= now:
+        told = say("To renew it:", language)
+    else:
+        told = say("To renew it, from {day} on:", language, day=day(opens, language))
+    return f"{told} {how}"

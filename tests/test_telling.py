@@ -205,6 +205,18 @@ def test_a_learner_is_reminded_once_and_told_how_to_renew(mailing: Mailing, engi
     assert f"/credentials/{expiring}" in body.get_content()
 
 
+def test_nobody_is_told_to_earn_again_what_is_given_once(mailing: Mailing, engine: Engine, expiring: UUID) -> None:
+    with engine.begin() as connection:
+        said = json.loads(connection.execute(select(rule_version.c.resolved)).scalar_one())
+        said |= {"kind": {"type": "count", "reach": 5}}
+        connection.execute(update(rule_version).values(resolved=json.dumps(said).encode()))
+    assert reminding.remind(mailing.settings, engine) == 1
+    body = mailing.postbox.delivered[0].get_body(("plain",))
+    assert body is not None
+    assert "is valid until" in body.get_content()
+    assert "renew" not in body.get_content()
+
+
 @pytest.mark.parametrize(("days", "told"), [(7, "To renew it: Take"), (2, "To renew it, from ")])
 @pytest.mark.parametrize("beside_needs", [False, True])
 def test_a_learner_is_told_from_when_on_evidence_renews(

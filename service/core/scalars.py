@@ -18,6 +18,8 @@ from service.core.vocabulary import Section, Vocabulary, is_iri
 T = TypeVar("T")
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What an escape can put into a text, and nobody can read, print or sign."""
 _DAY = re.compile(r"[0-9]{4}-[0-9][0-9]-[0-9][0-9]")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 _DURATION = re.compile(r"([0-9]+) (second|minute|hour|day|week|month|year)s?")
@@ -92,7 +94,15 @@ def one_of(*words: str, example: str = "") -> Form[Any]:
 def text(words: str = "text", example: str = "some words") -> Form[str]:
     """Text that people read, or a name that is taken as it is."""
     schema = {"type": "string", "minLength": 1}
-    return scalar(words, example, schema, lambda node: node.text if node.text.strip() else None)
+    plain = scalar(words, example, schema, lambda node: node.text if node.text.strip() else None)
+
+    def read(reading: Reading, node: Node, name: str) -> str | None:
+        if isinstance(node, Scalar) and (found := _CONTROL.search(node.text)):
+            reading.error(node, f'"{name}" holds a control character (U+{ord(found[0]):04X}): take it out.')
+            return None
+        return plain.read(reading, node, name)
+
+    return Form(words, example, schema, read)
 
 
 def day(example: str = "2026-01-01") -> Form[date]:

@@ -118,6 +118,8 @@ def _held(token: str, link: Link, award: Award) -> Response:
         credential=url(f"credentials/{award.credential}"),
         path=path,
         ended=status_of(credential) if credential else None,
+        until=award.expires,
+        renewing=award.expires and telling.renewing(award, award.expires, datetime.now(UTC), language()),
         shared=award.shared,
         stands_on=standing(award),
         linkedin=linkedin(award),

@@ -160,12 +160,17 @@ class Said(msgspec.Struct, frozen=True):
     kind: Mapping[str, Any] = {}
 
     def renewable_from(self, until: datetime) -> datetime | None:
-        """From when on evidence renews what is valid until then; None: it is not renewed, but earned again."""
+        """From when on evidence renews what is valid until then; None: nothing does."""
         renewal = self.kind if self.kind.get("type") == "renewed" else self.kind.get("renewal")
         if renewal is None:
             return None
         within = msgspec.convert(renewal["within"], Duration)
         return windows.before(until, within, ZoneInfo(self.time_zone or "UTC"))
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what it gives can be earned again while it is valid."""
+        return self.kind.get("type", "each") == "each" or bool(self.kind.get("repeat"))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from service.app import create_app
 from service.badges import keyring
 from service.core.language import load
+from service.languages import day
 from service.settings import Settings
 from service.store import publishing
 from service.store.engine import driver
@@ -80,6 +81,11 @@ needs:
       after: last badge
       within: 180 days
 give: {{micro_credential: practitioner}}
+expires: 20 years
+renew:
+  when: {{verb: completed, object: "https://example.com/work", instructor: present, success: true}}
+  within: 90 days
+  how: Be observed again.
 if_undone: revoke
 """
 
@@ -111,6 +117,10 @@ def held(client: FlaskClient, here: AtWork) -> dict[str, Json]:
     return {one["achievement"]: one for one in found}
 
 
+def said_day(moment: str) -> str:
+    return day(datetime.fromisoformat(moment), "en")
+
+
 def told(client: FlaskClient, url: str) -> str:
     """What whoever verifies a credential is told."""
     return str(client.post("/api/v1/verify", headers=ADMIN, json={"badge": url}).get_json()["outcome"])
@@ -135,6 +145,9 @@ def test_it_is_earned_by_badges_and_a_statement_taken_verified_and_falls_with_on
     beneath = {badges["theory"]["credential"], badges["sharing"]["credential"]}
     assert {one["id"] for one in body["evidence"] if "id" in one} == beneath
     assert {told(client, one) for one in (taken, *beneath)} == {"good"}
+    own = client.get(link.removeprefix(URL)).text
+    assert f"{said_day(award['expires'])}</time>. To renew it, from " in own
+    assert " on: Be observed again.</p>" in own
     page = client.get(taken.removeprefix(URL), headers={"Accept": "text/html"}).text
     assert '<dt>Workload</dt><dd class="text">20 hours</dd>' in page
     assert f'href="../verify/{taken.rpartition("/")[2]}"' in page
