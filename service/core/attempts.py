@@ -98,4 +98,9 @@ def told(kind: First) -> str:
 
 def race(kind: First, entries: Iterable[tuple[int, Entry]]) -> set[int]:
     """The learners who are among the first, of (learner, entry)."""
-    return {learner for learner, _ in nsmallest(kind.learners, entries, key=itemgetter(1))}
+    return {learner for learner, _ in front(kind.learners, entries)}
+
+
+def front(most: int, entries: Iterable[tuple[int, Entry]]) -> list[tuple[int, Entry]]:
+    """The first so many, of (learner, entry)."""
+    return nsmallest(most, entries, key=itemgetter(1))

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from service.core import traces
-from service.core.attempts import race
+from service.core.attempts import Entry, front
 from service.core.ledger import Line
 from service.core.statement import Fact
 from service.core.versions import Judged
@@ -47,11 +48,23 @@ def reading(url: str, snapshot: str | None = None) -> Iterator[Driver]:
             yield connection
 
 
+class Front(NamedTuple):
+    """Those who would be ahead in a race, of (learner, entry). most: how many receive."""
+
+    most: int
+    entrants: list[tuple[int, Entry]]
+
+
+Fronts = dict[int, Front]
+"""By rule."""
+
+
 class Evaluation:
     """The evaluation of a share of all learners by changed rules, in one snapshot.
 
     now: whose periods are the current ones of the boards.
     progress: called with how much of all statements has been gone through, up to 1.
+    agree: from who is ahead in this share to who is of all shares.
     """
 
     def __init__(
@@ -62,6 +75,7 @@ class Evaluation:
         share: Share,
         now: datetime,
         progress: Callable[[float], None],
+        agree: Callable[[Fronts], Fronts] = lambda own: own,
     ) -> None:
         self.connection = connection
         self.ruleset = ruleset
@@ -69,6 +83,7 @@ class Evaluation:
         self.share = share
         self.now = now
         self.progress = progress
+        self.agree = agree
         self.here = World(ruleset._replace(versions=tuple(change.after for change in changes if change.after)))
         self.people = People(self.here, identity.everybody(connection, share))
 
@@ -77,14 +92,14 @@ class Evaluation:
         self._match([one for one in self.changes if one.after and not one.conditions_stay])
         sums = Sums(list(boards(self.ruleset, self.changes)), self.now)
         readers = Readers(self.connection, self.ruleset, self.changes, self.people, self.share)
+        among = self._among()
         for change in self.changes:
             if readers.takes(change):
                 continue
-            among = self._among(change) if change.number in self.here.races else None
             booked = ledger.standing(self.connection, [change.number], self.share)
             for group, lines, own in _joined(booked, self._groups(change)):
                 have = dict(lines)
-                wanted = self._wanted(change, group, have, own, among)
+                wanted = self._wanted(change, group, have, own, among.get(change.number))
                 sums.add(group, have, wanted)
                 if not change.keeps:
                     readers.note(group, have, wanted)
@@ -123,10 +138,16 @@ class Evaluation:
             self.connection, [change.number], "match" if change.conditions_stay else "fresh", self.share
         )
 
-    def _among(self, change: Change) -> set[int]:
-        """The learners who would be among the first."""
+    def _among(self) -> dict[int, set[int]]:
+        """The learners who would be among the first, by race."""
+        races = self.here.races
+        own = {one.number: self._front(one, races[one.number].learners) for one in self.changes if one.number in races}
+        fronts = self.agree(own) if own else own
+        return {number: {learner for learner, _ in one.entrants} for number, one in fronts.items()}
+
+    def _front(self, change: Change, most: int) -> Front:
         entries = ((group[1], self._judged(group, own).state.kind) for group, own in self._groups(change))
-        return race(self.here.races[change.number], ((learner, one) for learner, one in entries if one is not None))
+        return Front(most, front(most, ((learner, one) for learner, one in entries if one is not None)))
 
     def _judged(self, group: Group, own: Made) -> Judged:
         return self.here.counting[group[0]].judged(self.people.zone(group[1]), own)

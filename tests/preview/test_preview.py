@@ -278,16 +278,19 @@ def test_it_writes_nothing_and_can_be_ended(here: AtWork) -> None:
 
 
 def test_processes_that_divide_the_learners_say_what_one_says(here: AtWork) -> None:
-    here.apply(*GIVERS, *READERS, OTHER, *BOARDS)
+    here.apply(*GIVERS, *READERS, OTHER, "{rule: race, first: {learners: 3}}", *BOARDS)
     here.take(*history())
     with here.engine.begin() as connection:
         merging.merge(connection, [merging.Decision(here.learner("dee"), here.learner("bob"), "a test")])
     changed = "{tags: [social], give: {points: 44}, count: {reach: 2, repeat: true}}"
     wanted = {"r": Wanted(rule(changed)), "six": Wanted(None, takes_back=True), "daily": Wanted(None, takes_back=True)}
+    race = "{rule: race, first: {learners: 2}, when: {verb: completed, score: {at_least: 0.5}}, give: {points: 9}}"
+    wanted |= {"race": Wanted(rule(race)), "new": Wanted(rule("{rule: new, first: {learners: 1}}"))}
     seen = list[tuple[int, int]]()
     alone = preview(here.engine, wanted, TODAY, processes=1)
     divided = preview(here.engine, wanted, TODAY, lambda *told: seen.append(told), processes=3)
     assert divided == alone
+    assert [one.awards_after for one in alone.rules if one.rule in ("race", "new")] == [2, 1]
     assert seen[-1] == (62, 62)
     assert alone.gain
     assert alone.lose
