@@ -27,8 +27,8 @@ from service.store import people
 from service.store.engine import driver, engine, snapshot
 from service.stores import running
 
-AT_ONCE = 100
-"""Merges in one transaction: while one is at work, nothing is evaluated."""
+AT_ONCE = 10
+"""Merges in one transaction: while one is at work nothing is evaluated, and between two of them what waits is."""
 BY = "plaudit learners"
 
 
