@@ -55,6 +55,7 @@ class Comparison:
         self.counted = {*self.rules} - {*self.derived}
         judges = [judge for number in self.rules for judge in here.counting[number].lives]
         self.makings = {(judge.version.number, judge.version.making) for judge in judges}
+        self.others = any(here.counting[number].version.made for number in self.rules)
         here.ask(Judge(judge.version._replace(remaking=None)) for judge in judges)
 
     def __call__(self, connection: Connection, learners: Learners) -> Compared:
@@ -87,16 +88,18 @@ class Comparison:
 
     def _found(self, connection: Driver, facts: Sequence[Fact], people_: People, learners: Learners) -> list[Found]:
         """The matches that these learners have of these statements."""
-        known = self.here.known.learners
-        if strangers := {part.key for part in parts(facts)} - known.keys():
-            known.update(identity.known(connection, list(strangers)))
+        try:
+            return found((one for one in candidates(self.here, facts) if learners.hold(one.learner)), people_)
+        except KeyError:  # somebody has not been met yet
+            known = self.here.known.learners
+            known.update(identity.known(connection, list({part.key for part in parts(facts)} - known.keys())))
         return found((one for one in candidates(self.here, facts) if learners.hold(one.learner)), people_)
 
     def _set_right(self, connection: Driver, fresh: Sequence[Found], learners: Learners) -> dict[Group, Made]:
         """Lets `match` have these matches, and no others of these learners; answers all that there are, by group."""
-        kept = {
-            row for row in matches.of_learners(connection, self.rules, *learners) if (row[0], row[2]) in self.makings
-        }
+        kept = matches.of_learners(connection, self.rules, *learners)
+        if self.others:
+            kept = {row for row in kept if (row[0], row[2]) in self.makings}
         if self.since is not None:
             fresh = [*(matches.of_row(row) for row in kept if row[3] < self.since), *fresh]
         rows = set(map(matches.row, fresh))
