@@ -86,14 +86,16 @@ def merged(connection: Driver, documents: language.Documents, overwrite: bool = 
     conflicts = {
         name: not one.text
         for name, one in edited.items()
-        if name in documents.text and documents.text[name].strip() != one.text.strip()
+        if name in documents.text
+        and (documents.text[name].strip(), documents.files.get(name, ())) != (one.text.strip(), one.files)
     }
     kept = {name: one for name, one in edited.items() if not (overwrite and name in documents.text)}
     if not kept:
         return Merged(documents, [], conflicts=conflicts)
     own = {name: Stored(*name, text, documents.files.get(name, ())) for name, text in documents.text.items()}
     gone = {name: one for name, one in stored.items() if not one.text}
-    found, problems = rulebook.amended({**gone, **own, **kept}.values())
+    there = {name: one for name, one in {**own, **kept}.items() if one.text}
+    found, problems = rulebook.amended({**gone, **there}.values())
     text = {**found.text, **{name: one.text for name, one in kept.items() if one.text}}
     return Merged(dataclasses.replace(found, text=text), problems, frozenset(kept), conflicts)
 

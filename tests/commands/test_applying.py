@@ -29,6 +29,7 @@ how_to_earn: Share.
 when: {{verb: {SHARED}}}
 give: {{points: 10}}
 """
+PNG = b"\x89PNG\r\n\x1a\n"
 BOARD = "board: all\ntitle: All\nwho: everyone\n"
 
 
@@ -234,6 +235,32 @@ def test_a_rule_of_the_api_stays_though_the_folder_has_none_and_one_taken_away_s
     away = "rule sharing: was taken away through the API, and {}"
     assert away.format("stays away; apply with --overwrite") in apply().output
     assert apply("--overwrite").output.startswith(away.format("comes back") + "\nrule sharing: version 3\n")
+
+
+def test_what_the_folder_needs_of_what_was_taken_away_is_an_error(
+    apply: Callable[..., Result], folder: Path, here: AtWork
+) -> None:
+    apply()
+    with here.engine.begin() as connection:
+        there = editing.written(driver(connection), "sharing")
+        editing.retire(driver(connection), "sharing", there and there.etag, "now", "somebody")
+    (folder / "board.yaml").write_text(BOARD + "from_rules: [sharing]\n")
+    refused = apply("--yes")
+    assert (refused.exit_code, 'board/all.yaml:4:14: There is no rule "sharing".' in refused.output) == (1, True)
+    assert apply("--yes", "--overwrite").exit_code == 0
+
+
+def test_another_picture_is_an_edit_too(apply: Callable[..., Result], folder: Path, here: AtWork) -> None:
+    text = "achievement: keen\nname: Keen\ndescription: D\ncriteria: C\nimage: a.png\n"
+    (folder / "keen.yaml").write_text(text)
+    (folder / "a.png").write_bytes(PNG)
+    apply()
+    with here.engine.begin() as connection:
+        seen = editing.etag_of(text, [("a.png", PNG)])
+        other = [("a.png", PNG + b"2")]
+        editing.put_document(driver(connection), "achievement", "keen", text, seen, "now", "somebody", other)
+    assert "achievement keen: was edited through the API, and stays" in apply().output
+    assert "achievement keen\nApplied." in apply("--overwrite").output
 
 
 def test_a_document_that_was_taken_away_through_the_api_stays_away(
