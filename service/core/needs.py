@@ -87,8 +87,10 @@ class Course(NamedTuple):
 
 def course(setting: Setting, having: Having) -> Course:
     """What a learner gets by a rule with needs, whenever it was. At one moment what renews comes before what earns."""
-    seen, evidence = _Seen(setting, having), _evidence(setting, having)
-    comes_about, renewable = set(seen.moments()), len(statements(setting.rule)) > len(seen.places)
+    assert isinstance(setting.rule.kind, Needs)
+    renewal, seen = setting.rule.kind.renewal, _Seen(setting, having)
+    evidence = _evidence(setting, having) if renewal else {}
+    comes_about = set(seen.moments())
     given: list[Given] = []
     refused: list[Unrenewed] = []
     last = None
@@ -107,7 +109,7 @@ def course(setting: Setting, having: Having) -> Course:
         if seen.hold(seen.needs, moment):
             given.append(seen.earned(moment, sum(not one.renews for one in given) + 1))
             refused = [one for one in refused if one.statement not in given[-1].statements]
-            if not renewable:
+            if renewal is None:
                 return Course(tuple(given))
             last = renewals.period(setting.rule, moment)
     return Course(tuple(given), tuple(refused), last)
@@ -115,10 +117,9 @@ def course(setting: Setting, having: Having) -> Course:
 
 def _evidence(setting: Setting, having: Having) -> dict[datetime, list[Match]]:
     """The statements that could renew, by the moment at which they happened."""
-    kind, found = setting.rule.kind, dict[datetime, list[Match]]()
-    assert isinstance(kind, Needs)
+    found: dict[datetime, list[Match]] = {}
     place = len(statements(setting.rule)) - 1
-    for match in sorted(having.matches or () if kind.renewal else (), key=_in_order):
+    for match in sorted(having.matches or (), key=_in_order):
         if place in match.steps:
             found.setdefault(match.happened, []).append(match)
     return found
