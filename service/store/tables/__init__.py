@@ -1,0 +1,101 @@
+"""The tables. Facts are only added; everything in `projections` can be thrown away and computed again.
+
+Rows of facts: source, statement, conflict, void, learner and identifier, rule_version, and what people decided about
+badges. Times are timestamptz and UTC. `happened` is event time, never later than when the statement was received.
+"""
+
+from service.store.tables.access import client, client_grant, client_token, lrs, sign_in, source, source_secret, token
+from service.store.tables.badges import (
+    badge_award,
+    claim_link,
+    credential,
+    readdressed,
+    signing_key,
+    status_list,
+    wallet_nonce,
+    wallet_offer,
+)
+from service.store.tables.columns import metadata
+from service.store.tables.people import hint, identifier, learner, merge
+from service.store.tables.projections import (
+    echo,
+    entrant,
+    entry,
+    fold,
+    match,
+    match_pair,
+    outbox,
+    part,
+    purse,
+    retell,
+    score,
+    told,
+    total,
+)
+from service.store.tables.rules import (
+    achievement_version,
+    board,
+    document,
+    document_removed,
+    issuer,
+    picture,
+    rule,
+    rule_change,
+    rule_version,
+    ruleset,
+)
+from service.store.tables.statements import attachment, conflict, inbox, intake_count, quarantine, statement, void
+
+__all__ = [
+    "achievement_version",
+    "attachment",
+    "badge_award",
+    "board",
+    "claim_link",
+    "client",
+    "client_grant",
+    "client_token",
+    "conflict",
+    "credential",
+    "document",
+    "document_removed",
+    "echo",
+    "entrant",
+    "entry",
+    "fold",
+    "hint",
+    "identifier",
+    "inbox",
+    "intake_count",
+    "issuer",
+    "learner",
+    "lrs",
+    "match",
+    "match_pair",
+    "merge",
+    "metadata",
+    "outbox",
+    "part",
+    "picture",
+    "purse",
+    "quarantine",
+    "readdressed",
+    "retell",
+    "rule",
+    "rule_change",
+    "rule_version",
+    "ruleset",
+    "score",
+    "sign_in",
+    "signing_key",
+    "source",
+    "source_secret",
+    "statement",
+    "status_list",
+    "token",
+    "told",
+    "total",
+    "void",
+    "wallet_nonce",
+    "wallet_offer",
+]
