@@ -66,9 +66,8 @@ class Comparison:
         self._forget_who_changed(beneath)
         people_ = People(self.here, locked)
         read, fresh = 0, list[Found]()
-        for chunk in history.of_learners(beneath, *learners, self.since):
-            read += len(chunk)
-            facts = [claimed.fact for claimed in chunk if not claimed.voided]
+        for facts in history.of_learners(beneath, *learners, self.since):
+            read += len(facts)
             fresh += self._found(beneath, facts, people_, learners)
         made = self._set_right(beneath, fresh, learners)
         booked = ledger.of_learners(beneath, self.rules, *learners)

@@ -23,7 +23,6 @@ _START_SECONDS = 600  # after a crash there may be much to replay
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "shared_buffers": "256MB",
     "max_connections": "200",
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
@@ -33,6 +32,12 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+
+
+def _buffers() -> int:
+    """Memory for pages of tables, in MB: a sixteenth of what there is, as others live on this machine, too."""
+    megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
+    return max(128, min(megabytes // 16, 1024))
 
 
 @contextmanager
@@ -65,7 +70,7 @@ class Postgres:
 
     def __init__(self, directory: Path, options: Mapping[str, str] | None = None) -> None:
         self.directory = directory.absolute()
-        self.options = _SETTINGS | dict(options or {})
+        self.options = _SETTINGS | {"shared_buffers": f"{_buffers()}MB"} | dict(options or {})
         self.child: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
 

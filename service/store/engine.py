@@ -56,11 +56,11 @@ def look_up(connection: Driver) -> None:
     """Lets every query until the transaction ends find rows by index, by a plan that is made once.
 
     For short transactions that ask for many rows by their keys: statistics lag behind tables that grow, and the planner
-    would now and then rather read the whole of one.
+    would now and then rather read the whole of one, or begin processes for it that take longer to begin than to work.
     """
     connection.execute(
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; "
-        "SET LOCAL plan_cache_mode = force_generic_plan"
+        "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL max_parallel_workers_per_gather = 0"
     )
 
 
