@@ -61,7 +61,7 @@ def edit_a_rule(directory: Path) -> None:
     """Lets one of the rules of a directory, about one course, give something else for something else."""
     path = directory / "rules-00000.yaml"
     path.write_text(
-        path.read_text().replace(rule(5), rule(5).replace("points: 10", "points: 12") + "count: {reach: 2}\n")
+        path.read_text().replace(rule(10), rule(10).replace("points: 10", "points: 12") + "count: {reach: 2}\n")
     )
 
 
