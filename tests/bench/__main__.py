@@ -299,6 +299,7 @@ def _history(directory: Path, wanted: set[str]) -> None:
         servers = partial(psutil.Process().children, recursive=True)
         _counted("rules that are new", past.replayed(connected, STATEMENTS, servers))
         if "replay" in wanted:
+            past.settle(connected)
             replay(connected, None, "the bench")
             _counted("the same again", past.replayed(connected, STATEMENTS, servers))
             workload.edit_a_rule(directory / "rules")

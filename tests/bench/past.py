@@ -43,8 +43,14 @@ def store(database: Engine, statements: int, rules: int, learners: int) -> None:
                 names.setdefault(numbers[one.who], Name(one.happened, one.id, workload.NAME % one.who))
         identity.rename(beneath, names)
         beneath.execute("INSERT INTO intake_count VALUES (%b, current_date, 0, %b)", [source, statements])
+    settle(database)
+
+
+def settle(database: Engine) -> None:
+    """Leaves the database as it is some time after much was written: nothing is left to be tidied up."""
     with database.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE statement, part")
+        connection.exec_driver_sql("VACUUM ANALYZE")
+        connection.exec_driver_sql("CHECKPOINT")
 
 
 def _source(connection: Driver) -> int:
