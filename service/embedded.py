@@ -35,9 +35,9 @@ _SETTINGS = {
 
 
 def _buffers() -> int:
-    """Memory for pages of tables, in MB: a sixteenth of what there is, as others live on this machine, too."""
+    """Memory for pages of tables, in MB: an eighth of what there is, as others live on this machine, too."""
     megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    return max(128, min(megabytes // 16, 1024))
+    return max(128, min(megabytes // 8, 4096))
 
 
 @contextmanager
