@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from service import cli, commands
 from service.errors import Refusal
@@ -26,7 +27,7 @@ def test_help_lists_the_commands_that_have_a_module_and_reads_none_of_them() -> 
 
 def test_every_listed_command_can_be_called() -> None:
     for name in cli.plaudit.list_commands(None):  # type: ignore[arg-type]
-        assert plaudit(name, "--help").returncode == 0, name
+        assert CliRunner().invoke(cli.plaudit, [name, "--help"]).exit_code == 0, name
 
 
 @pytest.mark.parametrize("wrong", [["nonsense"], ["serve", "--nonsense"]])
