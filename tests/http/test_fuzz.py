@@ -37,7 +37,7 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 FEW = settings(
-    max_examples=2 if FACTOR == 1 else 5 * FACTOR,
+    max_examples=3 if FACTOR == 1 else 5 * FACTOR,
     derandomize=FACTOR == 1,
     database=None,
     deadline=None,
