@@ -133,6 +133,17 @@ def die_with_parent(parent: int) -> None:
         raise SystemExit(1)
 
 
+LONG = 50_000
+"""Statements of a history that is worth more than one process, which takes a second to begin."""
+MOST = 4
+"""Processes, at most: the database has work with each."""
+
+
+def sensible(long: bool) -> int:
+    """How many processes should divide work on history between them. long: whether it has more than LONG statements."""
+    return min(len(os.sched_getaffinity(0)), MOST) if long else 1
+
+
 @contextmanager
 def beside(work: Callable[..., None], each: Iterable[Sequence[object]]) -> Iterator[list[Connection]]:
     """A process for each of these arguments that does this work; the ends of pipes to them, in the same order.

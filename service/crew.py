@@ -41,10 +41,6 @@ LEARNERS, STATEMENTS = 500, 10_000
 
 One learner may have more.
 """
-LONG = 50_000
-"""Statements of a history that is worth more than one process, which takes a second to begin."""
-MOST = 4
-"""Processes, at most: the database has work with each."""
 
 Show = Callable[[Changed], None]
 Progress = Callable[[int], None]
@@ -108,8 +104,7 @@ def _stop(engine: Engine, here: World, task: Task, learners: Learners) -> set[in
 
 def _processes(engine: Engine) -> int:
     with engine.begin() as connection:
-        long = history.longer_than(driver(connection), LONG)
-    return min(len(os.sched_getaffinity(0)), MOST) if long else 1
+        return children.sensible(history.longer_than(driver(connection), children.LONG))
 
 
 def _answers(

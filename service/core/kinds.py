@@ -225,7 +225,8 @@ def renewed(setting: Setting, state: RenewedState | None, match: Match) -> tuple
 
     A count rests while the badge is valid, and begins anew where it ends.
     """
-    state, found = state or RenewedState(), tuple[Earned, ...]()
+    state = state or RenewedState()
+    found: tuple[Earned, ...] = ()
     counted, by = state.counted, _earning(setting)
     if renewals.RENEWS in match.steps:
         found = renewals.renewed(setting, state.last, match)

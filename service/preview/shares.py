@@ -6,7 +6,6 @@ together, so rules with `swapped` are left to one process. The processes end whe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
@@ -23,18 +22,13 @@ from service.store import rules
 from service.store.engine import Driver
 from service.store.share import Share
 
-LONG = 50_000
-"""Statements of a history that is worth more than one process, which takes a second to begin."""
-MOST = 4
-"""Processes, at most: the database has work with each."""
-
 
 def sensible(changed: Sequence[Change], statements: int) -> int:
     """How many processes such a preview should have."""
     versions = [one for change in changed for one in (change.before, change.after) if one is not None]
     told = [life.rule for version in versions for life in (version, *version.lives)]
     together = any(matcher(rule).swapped for rule in told)
-    return 1 if together or statements < LONG else min(len(os.sched_getaffinity(0)), MOST)
+    return children.sensible(not together and statements > children.LONG)
 
 
 def summed(
